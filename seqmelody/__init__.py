@@ -1,0 +1,37 @@
+"""SeqMelody: recognise the melody in a recording, even in noise.
+
+>>> import seqmelody
+>>> seqmelody.transcribe("take.wav").notes  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from seqmelody.errors import CheckpointError, InputError, OutputError, SeqMelodyError
+from seqmelody.notes import Note, Vocabulary
+
+if TYPE_CHECKING:
+    from seqmelody.transcribe import Transcription as Transcription
+    from seqmelody.transcribe import transcribe as transcribe
+
+__version__ = "0.1.0"
+__all__ = [
+    "CheckpointError",
+    "InputError",
+    "Note",
+    "OutputError",
+    "SeqMelodyError",
+    "Transcription",
+    "Vocabulary",
+    "transcribe",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the recogniser on first use, so that ``import seqmelody`` need not wait for torch."""
+    if name in ("transcribe", "Transcription"):
+        import importlib
+
+        return getattr(importlib.import_module("seqmelody.transcribe"), name)
+    raise AttributeError(f"module 'seqmelody' has no attribute {name!r}")
