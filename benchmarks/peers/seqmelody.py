@@ -1,0 +1,37 @@
+"""SeqMelody itself, through its front door, with either head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.peers.base import SAMPLE_RATE, FloatArray, Options, package_version
+from seqmelody import Note, __version__
+
+Mode = Literal["ctc", "window"]
+
+
+class SeqMelody:
+    """One head of one checkpoint."""
+
+    def __init__(self, mode: Mode, model: Path | None) -> None:
+        """``model``: a checkpoint, the shipped one if None."""
+        self.mode = mode
+        self.model = model
+        which = model.name if model else "shipped model"
+        self.version = f"seqmelody {__version__} ({which}), {package_version('torch')}"
+
+    def transcribe(self, samples: FloatArray) -> list[Note]:
+        """Recognise with the package's defaults."""
+        # Imported here so that the other systems run without loading torch.
+        from seqmelody.transcribe import transcribe
+
+        return list(transcribe(samples, SAMPLE_RATE, mode=self.mode, model=self.model).notes)
+
+
+def load(options: Options, *, mode: Mode) -> SeqMelody:
+    """Limit torch's threads; the checkpoint itself is read at the first call."""
+    import torch
+
+    torch.set_num_threads(options.threads)
+    return SeqMelody(mode, options.model)

@@ -1,0 +1,55 @@
+"""Folders of single-note recordings, and folders of noise recordings.
+
+Notes lie in one folder for each instrument; a file's name starts with its MIDI number, as in
+``oboe/064_2.ogg``. A note whose measured pitch disagrees with its name is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from data_tools.pitch_check import measure_pitch
+from data_tools.soundfonts import trim
+from seqmelody.audio import SAMPLE_RATE, find_audio, load
+from seqmelody.banks import Sound, Source
+
+PLUCKED = re.compile(r"guitar|mandolin|banjo|harp|piano|pizz|double_bass_rubner|marimba|vibra")
+
+
+def sample_sources(folder: Path, licence: str) -> list[Source]:
+    """One source for each instrument folder."""
+    return [
+        Source(f"samples/{f.name}", str(folder.name), licence, not PLUCKED.search(f.name))
+        for f in instrument_folders(folder)
+    ]
+
+
+def instrument_folders(folder: Path) -> list[Path]:
+    """Sub-folders, by name."""
+    return sorted(f for f in folder.iterdir() if f.is_dir())
+
+
+def read_notes(folder: Path, first_source: int, *, seconds: float) -> Iterator[Sound]:
+    """Every note of every instrument folder."""
+    for number, instrument in enumerate(instrument_folders(folder)):
+        for path in find_audio(instrument):
+            stated = re.match(r"\d+", path.stem)
+            if stated is None:
+                continue
+            samples = trim(load(path))[: int(seconds * SAMPLE_RATE)]
+            pitch = measure_pitch(samples, int(stated.group()))
+            if pitch is not None:
+                yield Sound(samples, pitch, first_source + number)
+
+
+def read_noises(folder: Path, source: int) -> Iterator[Sound]:
+    """Every recording in a folder, scaled to one loudness (RMS 0.1)."""
+    for path in find_audio(folder):
+        samples = load(path)
+        rms = float(np.sqrt(np.mean(samples**2)))
+        if rms > 1e-5:
+            yield Sound(np.clip(samples * (0.1 / rms), -1, 1), float("nan"), source)

@@ -1,0 +1,198 @@
+"""What happens between the instrument and the file: room, colour, noise, level, bad recording.
+
+Filters and rooms are applied in one pass over the spectrum; noise is mixed at an SNR; then come the
+faults of recorders and codecs. All choices come from the generator passed in.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile
+import torch
+from numpy.typing import NDArray
+
+from seqmelody.audio import SAMPLE_RATE
+from seqmelody.banks import SoundBank
+from seqmelody.noise import GENERATORS, mix_at_snr
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class AcousticsConfig:
+    """How often, and how much, a clip is spoilt."""
+
+    clean_share: float = 0.15
+    snr_low_db: float = -15.0
+    snr_high_db: float = 30.0
+    recorded_share: float = 0.6  # of noises; the others are generated
+    second_noise_share: float = 0.25
+    room_share: float = 0.5
+    colour_share: float = 0.6
+    band_limit_share: float = 0.12
+    clip_share: float = 0.05
+    codec_share: float = 0.04
+    dropout_share: float = 0.03
+
+
+def record(
+    dry: FloatArray,
+    active: NDArray[np.bool_],
+    config: AcousticsConfig,
+    noises: SoundBank | None,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """The dry sound as some microphone in some place would have recorded it; same length.
+
+    ``active`` marks the samples where the melody sounds; the SNR is measured there.
+    """
+    sound = _through_room_and_filter(dry, config, rng)
+    if rng.random() >= config.clean_share:
+        sound = _add_noise(sound, active, config, noises, rng)
+    return _through_recorder(sound, config, rng)
+
+
+def draw_noise(
+    n_samples: int, config: AcousticsConfig, noises: SoundBank | None, rng: np.random.Generator
+) -> FloatArray:
+    """Some noise, recorded or generated, sometimes two at once."""
+    noise = _one_noise(n_samples, config, noises, rng)
+    if rng.random() < config.second_noise_share:
+        other = _one_noise(n_samples, config, noises, rng)
+        noise = noise + other * float(10 ** rng.uniform(-0.7, 0.3))
+    return noise
+
+
+def _one_noise(
+    n_samples: int, config: AcousticsConfig, noises: SoundBank | None, rng: np.random.Generator
+) -> FloatArray:
+    """One noise at RMS 1."""
+    if noises is not None and rng.random() < config.recorded_share:
+        noise = _recorded_noise(n_samples, noises, rng)
+    else:
+        noise = GENERATORS[str(rng.choice(list(GENERATORS)))](n_samples, rng)
+    if rng.random() < 0.3:  # other places, other microphones: tilt it
+        noise = _filter(noise, _colour(n_samples, 6.0, rng))
+    rms = float(np.sqrt(np.mean(np.square(noise, dtype=np.float64))))
+    return noise / np.float32(max(rms, 1e-6))
+
+
+def _recorded_noise(n_samples: int, noises: SoundBank, rng: np.random.Generator) -> FloatArray:
+    """A stretch of a recording; shorter recordings are repeated."""
+    i = int(rng.integers(len(noises)))
+    length = noises.length(i)
+    if length <= n_samples:
+        return np.roll(np.resize(noises.read(i), n_samples), int(rng.integers(n_samples)))
+    return noises.read(i, int(rng.integers(length - n_samples)), n_samples)
+
+
+def _add_noise(
+    sound: FloatArray,
+    active: NDArray[np.bool_],
+    config: AcousticsConfig,
+    noises: SoundBank | None,
+    rng: np.random.Generator,
+) -> FloatArray:
+    noise = draw_noise(len(sound), config, noises, rng)
+    if not active.any() or not np.square(sound[active]).sum() > 0:
+        return sound + noise * np.float32(0.05)
+    snr_db = float(rng.uniform(config.snr_low_db, config.snr_high_db))
+    return mix_at_snr(sound, noise, snr_db, active=active)
+
+
+def _through_room_and_filter(
+    dry: FloatArray, config: AcousticsConfig, rng: np.random.Generator
+) -> FloatArray:
+    response = np.ones(_fft_size(len(dry)) // 2 + 1, dtype=np.complex64)
+    if rng.random() < config.room_share:
+        response = response * _spectrum(_room(rng), _fft_size(len(dry)))
+    if rng.random() < config.colour_share:
+        response = response * _colour(len(dry), 4.0, rng)
+    if rng.random() < config.band_limit_share:
+        response = response * _band_limit(len(dry), rng)
+    return _filter(dry, response)
+
+
+def _fft_size(n_samples: int) -> int:
+    """Room for the sound and a second of reverberation, of a length that FFTs like."""
+    step = 7200  # 2^5 * 3^2 * 5^2: multiples have small factors only, mostly
+    return -(-(n_samples + SAMPLE_RATE // 2) // step) * step
+
+
+def _spectrum(sound: NDArray[np.floating], size: int) -> NDArray[np.complex64]:
+    """Real FFT in single precision; torch's is several times faster than NumPy's."""
+    return torch.fft.rfft(torch.from_numpy(sound.astype(np.float32)), size).numpy()
+
+
+def _filter(sound: FloatArray, response: NDArray[np.complexfloating]) -> FloatArray:
+    """Multiply the spectrum by a response of _fft_size(len(sound)) // 2 + 1 points."""
+    size = _fft_size(len(sound))
+    product = _spectrum(sound, size) * response.astype(np.complex64)
+    return torch.fft.irfft(torch.from_numpy(product), size)[: len(sound)].numpy()
+
+
+def _room(rng: np.random.Generator) -> NDArray[np.float64]:
+    """A simple room response: direct sound, a few reflections, a tail of decaying noise that
+    grows duller (Moorer, "About this reverberation business", 1979)."""
+    rt60 = float(np.exp(rng.uniform(np.log(0.1), np.log(1.4))))  # seconds
+    length = int(min(rt60, 1.0) * SAMPLE_RATE)
+    time = np.arange(length) / SAMPLE_RATE
+    tail = rng.standard_normal(length) * 10 ** (-3 * time / rt60)
+    bright = 10 ** (-3 * time / (rt60 * rng.uniform(0.3, 1.0)))
+    smooth = np.convolve(tail, [0.25, 0.5, 0.25], mode="same")
+    tail = smooth + (tail - smooth) * bright
+    delay = int(rng.uniform(0.001, 0.02) * SAMPLE_RATE)
+    tail[:delay] = 0.0
+    for at in rng.integers(delay, delay + SAMPLE_RATE // 20, size=6):
+        tail[min(at, length - 1)] += rng.normal(0, 3)
+    direct_db = rng.uniform(-6, 18)  # direct-to-reverberant ratio
+    energy = float(np.sqrt(np.sum(tail**2)))
+    room = tail * 10 ** (-direct_db / 20) / max(energy, 1e-9)
+    room[0] += 1.0
+    return np.asarray(room)
+
+
+def _colour(n_samples: int, strength_db: float, rng: np.random.Generator) -> FloatArray:
+    """A smooth random gain over log-frequency: cheap microphones, distance, tone controls."""
+    frequency = np.fft.rfftfreq(_fft_size(n_samples), 1 / SAMPLE_RATE)
+    octave = np.log2(np.maximum(frequency, 30.0) / 30.0)
+    knots = rng.normal(0, strength_db, 9) + rng.normal(0, strength_db / 3) * np.arange(9)
+    return np.asarray(10 ** (np.interp(octave, np.arange(9), knots) / 20), dtype=np.float32)
+
+
+def _band_limit(n_samples: int, rng: np.random.Generator) -> FloatArray:
+    """Telephones, small speakers, low sample rates: second-order slopes at both ends."""
+    frequency = np.fft.rfftfreq(_fft_size(n_samples), 1 / SAMPLE_RATE) + 1e-3
+    low = float(rng.choice([1.0, 80.0, 200.0, 400.0]))
+    high = float(rng.choice([2500.0, 3400.0, 5000.0, 8000.0]))
+    gain = 1 / np.sqrt(1 + (low / frequency) ** 4) / np.sqrt(1 + (frequency / high) ** 8)
+    return np.asarray(gain, dtype=np.float32)
+
+
+def _through_recorder(
+    sound: FloatArray, config: AcousticsConfig, rng: np.random.Generator
+) -> FloatArray:
+    """Level, and now and then overload, gaps and a lossy codec."""
+    peak = float(np.abs(sound).max(initial=1e-9))
+    sound = sound * np.float32(10 ** (rng.uniform(-40, -0.2) / 20) / peak)
+    if rng.random() < config.clip_share:
+        limit = np.float32(np.abs(sound).max() * rng.uniform(0.1, 0.7))
+        sound = np.clip(sound, -limit, limit)
+    if rng.random() < config.dropout_share:
+        for start in rng.integers(len(sound), size=3):
+            sound[start : start + int(rng.uniform(0.005, 0.05) * SAMPLE_RATE)] = 0.0
+    if rng.random() < config.codec_share:
+        sound = _through_codec(sound, str(rng.choice(["MP3", "OGG"])))
+    return sound
+
+
+def _through_codec(sound: FloatArray, name: str) -> FloatArray:
+    """Encode and decode; the codec's delay and padding are at most a few milliseconds."""
+    file = io.BytesIO()
+    soundfile.write(file, sound, SAMPLE_RATE, format=name)
+    file.seek(0)
+    decoded, _ = soundfile.read(file, dtype="float32")
+    return np.asarray(np.resize(np.append(decoded, np.zeros(len(sound), np.float32)), len(sound)))

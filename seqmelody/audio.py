@@ -1,0 +1,260 @@
+"""Audio: any recording becomes a float32 waveform at one sample rate.
+
+Files are read, mixed and resampled block by block, so memory grows with the result and not with
+the file: an hour of 44.1 kHz stereo peaks near the 230 MB of its 16 kHz mono waveform.
+
+Full scale is -1..1. Integers are divided by their full range (unsigned ones are offset binary, as
+in 8-bit WAV); floats are taken as they are. Mixing is the plain mean of the channels, so a dead
+channel halves the level and loses nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from seqmelody.errors import InputError
+
+FloatArray = NDArray[np.float32]
+
+SAMPLE_RATE = 16_000  # Hz, of every waveform inside SeqMelody
+MIN_SAMPLE_RATE = 4_000  # Hz; below, the upper half of the piano is lost
+MAX_SAMPLE_RATE = 1_000_000  # Hz; above, the header is damaged
+BLOCK_SAMPLES = 2**17  # read at once, all channels together
+MAX_RESERVED = (
+    2**26
+)  # samples (70 min at 16 kHz); headers that claim more are believed as they fill
+QUALITY = "HQ"  # soxr: 20 bits, pass band to 91 % of Nyquist
+AUDIO_SUFFIXES = frozenset(
+    {".aif", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".w64", ".wav"}
+)
+
+
+def load(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> FloatArray:
+    """Read a recording as mono, the mean of its channels.
+
+    Returns:
+        Waveform, shape (samples,), at ``sample_rate``.
+
+    Raises:
+        InputError: missing, a folder, unreadable, empty, not audio, damaged, NaN or infinite
+            samples, or a sample rate that cannot carry a melody.
+    """
+    mono: FloatArray = _read(Path(path), sample_rate, mono=True)[:, 0]
+    return mono
+
+
+def load_channels(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> FloatArray:
+    """Read a recording with its channels apart: shape (channels, samples). Raises as load does."""
+    return _read(Path(path), sample_rate, mono=False).T
+
+
+def from_array(
+    audio: Any, sample_rate: float | None, *, target_rate: int = SAMPLE_RATE
+) -> FloatArray:
+    """Mono waveform of samples that are in memory already.
+
+    Args:
+        audio: NumPy array or torch tensor, integer or float, shape (samples,) or
+            (channels, samples).
+        sample_rate: of ``audio``, in Hz.
+
+    Returns:
+        Waveform, shape (samples,), at ``target_rate``; it may share memory with ``audio``.
+
+    Raises:
+        InputError: no sample rate or one out of range, not a numeric array, an unreasonable
+            shape, no samples, NaN or infinite samples.
+    """
+    if sample_rate is None:
+        raise InputError("audio array: its sample rate is unknown; pass sample_rate=")
+    _check_rate(sample_rate, "audio array")
+    channels = _to_float(_as_numpy(audio))
+    mono: FloatArray = channels.mean(axis=0) if channels.ndim == 2 else channels
+    if sample_rate != target_rate:
+        mono = soxr.resample(mono, sample_rate, target_rate, quality=QUALITY)
+    if not len(mono):
+        raise InputError("audio array: too short to hold a sample; pass a longer one")
+    return mono
+
+
+def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
+    """All recordings below a folder, sorted; hidden files (``._take.wav``) are left out.
+
+    Raises:
+        InputError: not a folder, or it holds no recording.
+    """
+    folder = Path(folder)
+    if not os.path.isdir(folder):
+        raise InputError(f"{folder}: no such folder; check the path")
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "." and path.is_file()
+    )
+    if not found:
+        raise InputError(
+            f"{folder}: the folder holds no recording; "
+            f"SeqMelody reads {' '.join(sorted(AUDIO_SUFFIXES))}"
+        )
+    return found
+
+
+def _read(path: Path, sample_rate: int, *, mono: bool) -> FloatArray:
+    """The file at ``sample_rate``, shape (samples, 1 if mono else channels)."""
+    with _open_sound(path) as sound:
+        _check_rate(sound.samplerate, str(path))
+        blocks, channels = _blocks(sound, path), sound.channels
+        if mono:
+            blocks = (block.mean(axis=1, keepdims=True) for block in blocks)
+            channels = 1
+        resampled = _resample(blocks, sound.samplerate, sample_rate, channels)
+        expected = math.ceil(sound.frames * sample_rate / sound.samplerate)
+        waveform = _collect(resampled, expected, channels)
+    if not len(waveform):
+        raise InputError(f"{path}: holds no samples; record or export it again")
+    return waveform
+
+
+@contextmanager
+def _open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
+    """The opened file. Raises InputError for whatever is no readable audio file."""
+    if os.path.isdir(path):
+        raise InputError(f"{path}: is a folder, not a recording; name a file in it")
+    try:
+        raw = path.open("rb")
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path}: no such file; check the path") from None
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be opened ({error.strerror}); check its permissions"
+        ) from None
+    with raw:
+        if not raw.seekable():
+            raise InputError(f"{path}: is a stream, not a file; save it to a file first")
+        if raw.seek(0, os.SEEK_END) == 0:
+            raise InputError(f"{path}: the file is empty (0 bytes); record or copy it again")
+        raw.seek(0)
+        try:
+            sound = soundfile.SoundFile(raw)
+        except (soundfile.LibsndfileError, TypeError):
+            # TypeError: soundfile takes *.raw for headerless samples and wants their rate.
+            raise InputError(
+                f"{path}: not audio that SeqMelody can read; convert it to WAV or FLAC"
+            ) from None
+        with sound:
+            yield sound
+
+
+def _blocks(sound: soundfile.SoundFile, path: Path) -> Iterator[FloatArray]:
+    """Blocks of finite samples, shape (frames, channels), to the end of the file."""
+    frames = max(1, BLOCK_SAMPLES // sound.channels)
+    done = 0
+    while True:
+        try:
+            block = sound.read(frames, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError:
+            raise InputError(
+                f"{path}: damaged or cut off after {done / sound.samplerate:.1f} s; "
+                "copy it again or convert it to WAV"
+            ) from None
+        if not len(block):
+            return
+        if not np.isfinite(block).all():
+            raise InputError(f"{path}: holds NaN or infinite samples; export it again")
+        done += len(block)
+        yield block
+
+
+def _resample(
+    blocks: Iterable[FloatArray], source_rate: int, target_rate: int, channels: int
+) -> Iterator[FloatArray]:
+    """The blocks, shape (frames, channels), at another rate; no seams show."""
+    if source_rate == target_rate:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(
+        source_rate, target_rate, channels, dtype="float32", quality=QUALITY
+    )
+    for block in blocks:
+        yield stream.resample_chunk(block).reshape(-1, channels)
+    tail = np.empty((0, channels), np.float32)
+    yield stream.resample_chunk(tail, last=True).reshape(-1, channels)
+
+
+def _collect(blocks: Iterable[FloatArray], expected: int, channels: int) -> FloatArray:
+    """Blocks joined in place, shape (samples, channels).
+
+    ``expected`` samples come from the header and only save copying: some headers guess.
+    """
+    reserved = max(1, min(expected, MAX_RESERVED // channels))
+    waveform = np.empty((reserved, channels), np.float32)
+    filled = 0
+    for block in blocks:
+        end = filled + len(block)
+        if end > len(waveform):
+            waveform.resize((end + len(waveform) // 4, channels), refcheck=False)
+        waveform[filled:end] = block
+        filled = end
+    waveform.resize((filled, channels), refcheck=False)
+    return waveform
+
+
+def _check_rate(sample_rate: float, name: str) -> None:
+    if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
+        raise InputError(
+            f"{name}: a sample rate of {sample_rate:g} Hz cannot carry a melody; "
+            f"use one from {MIN_SAMPLE_RATE} Hz up, best {SAMPLE_RATE} Hz or more"
+        )
+
+
+def _as_numpy(audio: Any) -> NDArray[Any]:
+    """Array or tensor as a NumPy array of shape (samples,) or (channels, samples)."""
+    if hasattr(audio, "detach"):  # a tensor that may need gradients or lie on a GPU
+        audio = audio.detach().cpu()
+    if not hasattr(audio, "__array__"):
+        raise InputError(
+            f"audio is a {type(audio).__name__}; pass a path, a NumPy array or a tensor"
+        )
+    try:
+        array = np.asarray(audio)
+    except TypeError:  # torch.bfloat16 has no NumPy counterpart
+        raise InputError(
+            f"audio array: NumPy has no {audio.dtype}; convert it to float32"
+        ) from None
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[0] > array.shape[1]):
+        raise InputError(
+            f"audio array: shape {array.shape} is neither (samples,) nor (channels, samples); "
+            "transpose or squeeze it"
+        )
+    if not array.size:
+        raise InputError("audio array: holds no samples; pass a longer one")
+    return array
+
+
+def _to_float(array: NDArray[Any]) -> FloatArray:
+    """Samples as float32, shape kept; integers scaled to -1..1."""
+    if array.dtype.kind in "iu":
+        half_range = 2.0 ** (8 * array.dtype.itemsize - 1)
+        # float32 holds 16 bits exactly; more bits need float64 while the middle is taken off.
+        scaled = array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
+        if array.dtype.kind == "u":
+            scaled -= half_range
+        scaled /= half_range
+        return scaled.astype(np.float32, copy=False)
+    if array.dtype.kind != "f":
+        raise InputError(f"audio array: {array.dtype} is no sample type; pass integers or floats")
+    with np.errstate(over="ignore"):  # what float32 cannot hold turns infinite and is reported
+        samples = array.astype(np.float32, copy=False)
+    if not np.isfinite(samples).all():
+        raise InputError("audio array: holds NaN or infinite samples; clean it first")
+    return samples

@@ -1,0 +1,157 @@
+"""Banks of sounds and tunes on disk, from which training clips are composed.
+
+A bank folder holds, for each kind of sound ``X`` (``notes``, ``noise``), one memory-mapped array
+``X.npy`` (int16, all sounds end to end) and ``X.json`` (an index, and where each sound comes from
+and under what licence); tunes are in ``tunes.npz``. Reading one note costs a slice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqmelody.errors import InputError
+
+FULL_SCALE = 32767.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One instrument or one kind of noise: what it is and who made it.
+
+    Attributes:
+        name: e.g. ``fluid/071`` or ``philharmonia/oboe``.
+        origin: package or folder that it came from.
+        licence: short name of the licence.
+        continuous: the pitch can glide (voice, strings, winds), unlike struck or plucked sounds.
+    """
+
+    name: str
+    origin: str
+    licence: str
+    continuous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One recorded sound: mono float samples in -1..1, its measured pitch (NaN for noise)."""
+
+    samples: NDArray[np.float32]
+    pitch: float
+    source: int
+
+
+class SoundBank:
+    """Random access to the sounds of one kind; nothing is read until asked for."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        index_path, data_path = folder / f"{kind}.json", folder / f"{kind}.npy"
+        try:
+            index = json.loads(index_path.read_text())
+            self._data = np.load(data_path, mmap_mode="r")
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{error.filename}: no such file; make the bank with "
+                f"'python -m data_tools bank {folder}'"
+            ) from None
+        except (json.JSONDecodeError, ValueError) as error:
+            raise InputError(f"{index_path}: not a sound bank ({error})") from None
+        self.sources = [Source(**s) for s in index["sources"]]
+        self._start = np.asarray(index["start"], dtype=np.int64)
+        self._length = np.asarray(index["length"], dtype=np.int64)
+        self.pitch = np.asarray(index["pitch"], dtype=np.float64)
+        self.source = np.asarray(index["source"], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._start)
+
+    def length(self, i: int) -> int:
+        """Samples in sound ``i``."""
+        return int(self._length[i])
+
+    def read(self, i: int, start: int = 0, count: int | None = None) -> NDArray[np.float32]:
+        """Samples ``start``..``start + count`` of sound ``i``, float32 in -1..1."""
+        end = self._length[i] if count is None else min(start + count, self._length[i])
+        piece = self._data[self._start[i] + start : self._start[i] + end]
+        return np.asarray(piece, dtype=np.float32) / FULL_SCALE
+
+    def of_source(self, source: int) -> NDArray[np.int64]:
+        """Indices of the sounds of one source, by rising pitch."""
+        members = np.flatnonzero(self.source == source)
+        return members[np.argsort(self.pitch[members], kind="stable")]
+
+
+def write_bank(folder: Path, kind: str, sources: list[Source], sounds: Iterable[Sound]) -> int:
+    """Write a bank, one sound at a time; return how many. The index, last, makes it valid."""
+    folder.mkdir(parents=True, exist_ok=True)
+    start, length, pitch, source = [], [], [], []
+    raw = folder / f"{kind}.raw"
+    total = 0
+    with raw.open("wb") as out:
+        for sound in sounds:
+            pcm = np.clip(np.round(sound.samples * FULL_SCALE), -32768, 32767).astype(np.int16)
+            out.write(pcm.tobytes())
+            start.append(total)
+            length.append(len(pcm))
+            pitch.append(float(sound.pitch))
+            source.append(sound.source)
+            total += len(pcm)
+    np.save(folder / f"{kind}.part.npy", np.memmap(raw, np.int16, "r", shape=(total,)))
+    raw.unlink()
+    (folder / f"{kind}.part.npy").replace(folder / f"{kind}.npy")
+    index = {
+        "sources": [asdict(s) for s in sources],
+        "start": start,
+        "length": length,
+        "pitch": pitch,
+        "source": source,
+    }
+    part = folder / f"{kind}.json.part"
+    part.write_text(json.dumps(index))
+    part.replace(folder / f"{kind}.json")
+    return len(start)
+
+
+class TuneBank:
+    """Tunes as (pitch, quarter-note length) pairs; pitch 0 is a rest."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "tunes.npz"
+        try:
+            with np.load(path) as data:
+                self._pitch, self._quarters, self._start = (
+                    data["pitch"],
+                    data["quarters"],
+                    data["start"],
+                )
+        except FileNotFoundError:
+            raise InputError(
+                f"{path}: no such file; make it with 'python -m data_tools tunes {folder}'"
+            ) from None
+
+    def __len__(self) -> int:
+        return len(self._start) - 1
+
+    def read(self, i: int) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+        """Pitches (MIDI, 0 = rest) and lengths in quarter notes of tune ``i``."""
+        piece = slice(self._start[i], self._start[i + 1])
+        return self._pitch[piece], self._quarters[piece]
+
+
+def write_tunes(folder: Path, tunes: list[list[tuple[int, float]]]) -> None:
+    """Write tunes, each a list of (MIDI pitch or 0, quarter notes)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    flat = [note for tune in tunes for note in tune]
+    part = folder / "tunes.part.npz"
+    np.savez_compressed(
+        part,
+        pitch=np.array([p for p, _ in flat], dtype=np.int16),
+        quarters=np.array([q for _, q in flat], dtype=np.float32),
+        start=np.cumsum([0, *(len(t) for t in tunes)]),
+    )
+    part.replace(folder / "tunes.npz")

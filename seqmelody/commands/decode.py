@@ -1,0 +1,168 @@
+"""``seqmelody decode``: plan which notes go where, then decode.
+
+Whatever is wrong with the command itself is found while planning, before torch is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from seqmelody.commands.report import error_line
+from seqmelody.errors import InputError, OutputError, SeqMelodyError
+from seqmelody.writers import (
+    DEFAULT_FORMAT,
+    WRITERS,
+    Writer,
+    check_writable,
+    format_of_suffix,
+    write_atomically,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One recording and the file its notes go to; None stands for stdout."""
+
+    source: Path
+    target: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All jobs of one command; ``folder`` is made for the notes of several recordings."""
+
+    jobs: list[Job]
+    writer: Writer
+    folder: Path | None = None
+
+
+def make_plan(audio: Sequence[Path], format_name: str | None, output: Path | None) -> Plan:
+    """Give each recording a target.
+
+    Raises:
+        typer.BadParameter: format, suffix and kind of output do not fit together.
+        InputError: a folder holds no recording, two would be written to one file, or notes would
+            replace a recording.
+        OutputError: the one file asked for cannot be written.
+    """
+    if len(audio) > 1 or os.path.isdir(audio[0]):
+        if output is None or (format_of_suffix(output.suffix) and not os.path.isdir(output)):
+            raise typer.BadParameter("several recordings need a folder for their notes: -o DIR")
+        writer = WRITERS[format_name or DEFAULT_FORMAT]
+        plan = Plan(_jobs_in_folder(audio, output, writer.suffix), writer, output)
+    else:
+        writer = WRITERS[_choose_format(format_name, output)]
+        plan = Plan([Job(audio[0], _one_target(audio[0], output, writer))], writer)
+    for job in plan.jobs:
+        if job.target is not None and job.target.resolve() == job.source.resolve():
+            raise InputError(f"{job.source}: the notes would replace the recording; change -o")
+    return plan
+
+
+def run(plan: Plan, mode: str, model_path: Path | None) -> bool:
+    """Decode and write every job; a broken recording is reported and does not stop the others.
+
+    Returns:
+        Whether everything was written.
+
+    Raises:
+        CheckpointError: no usable model.
+        OutputError: the folder for the notes cannot be made.
+    """
+    # Here, not on top: torch takes seconds to import.
+    from rich.console import Console
+    from rich.progress import track
+
+    from seqmelody.model import load_model
+    from seqmelody.transcription import transcribe
+
+    model = load_model(model_path)
+    if plan.folder is not None:
+        _make_folder(plan.folder)
+    console = Console(stderr=True)
+    quiet = len(plan.jobs) == 1 or not console.is_terminal
+    complete = True
+    for job in track(plan.jobs, "decoding", console=console, transient=True, disable=quiet):
+        try:
+            melody = transcribe(job.source, mode=mode, model=model)
+            _write(job.target, plan.writer.render(melody.notes, melody.duration))
+        except SeqMelodyError as error:
+            complete = False
+            # soft_wrap: one line however narrow the terminal.
+            console.print(error_line(error), soft_wrap=True, markup=False, highlight=False)
+    return complete
+
+
+def _choose_format(format_name: str | None, output: Path | None) -> str:
+    """The format asked for by name, by suffix, or by neither. Two that differ are wrong usage."""
+    suffix = "" if output is None or os.path.isdir(output) else output.suffix
+    by_suffix = format_of_suffix(suffix)
+    if format_name and by_suffix and format_name != by_suffix:
+        raise typer.BadParameter(
+            f"--format {format_name} contradicts the suffix of {output}; leave one of them out"
+        )
+    if suffix and not (format_name or by_suffix):
+        raise typer.BadParameter(
+            f"no format has the suffix of {output}; add --format ({', '.join(WRITERS)})"
+        )
+    return format_name or by_suffix or DEFAULT_FORMAT
+
+
+def _one_target(source: Path, output: Path | None, writer: Writer) -> Path | None:
+    """Where the notes of one recording go: stdout, a file, or a folder that exists."""
+    if output is None:
+        if writer.binary and sys.stdout.isatty():
+            raise typer.BadParameter(f"{writer.suffix} is binary, no text to print; use -o FILE")
+        return None
+    if os.path.isdir(output):
+        output = output / source.with_suffix(writer.suffix).name
+    check_writable(output)
+    return output
+
+
+def _jobs_in_folder(audio: Sequence[Path], output: Path, suffix: str) -> list[Job]:
+    """Targets below ``output`` that lie as the recordings lie below the folder they came with."""
+    from seqmelody.audio import find_audio  # brings soundfile; --help need not wait for it
+
+    jobs: dict[Path, Job] = {}
+    for given in audio:
+        is_folder = os.path.isdir(given)
+        for source in find_audio(given) if is_folder else [given]:
+            relative = source.relative_to(given) if is_folder else Path(source.name)
+            target = output / relative.with_suffix(suffix)
+            earlier = jobs.setdefault(target, Job(source, target)).source
+            if earlier.resolve() != source.resolve():
+                raise InputError(
+                    f"{earlier} and {source} would both be written to {target}; "
+                    "rename one or decode them into different folders"
+                )
+    return list(jobs.values())
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: the folder cannot be made ({error.strerror}); choose another -o"
+        ) from None
+
+
+def _write(target: Path | None, data: bytes) -> None:
+    if target is not None:
+        _make_folder(target.parent)
+        write_atomically(target, data)
+        return
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        # What the buffer still holds must not fail a second time when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputError(f"stdout: cannot be written ({error.strerror}); use -o FILE") from None

@@ -1,0 +1,233 @@
+"""Training examples: clips composed on the fly from banks, recordings listed in manifests, batches.
+
+An example is a waveform and its notes: *aligned* (with times) or *weak* (pitches in order only).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from seqmelody.acoustics import AcousticsConfig, record
+from seqmelody.audio import SAMPLE_RATE, load
+from seqmelody.banks import SoundBank, TuneBank
+from seqmelody.errors import InputError
+from seqmelody.model import ModelConfig
+from seqmelody.notes import NO_NOTE, Note, Vocabulary
+from seqmelody.performance import perform, playable_range
+from seqmelody.phrases import PhraseConfig, make_phrase
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One clip. ``notes`` is None where only the order of ``pitches`` is known."""
+
+    waveform: FloatArray
+    pitches: tuple[int, ...]
+    notes: tuple[Note, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClipConfig:
+    """What composed clips are like."""
+
+    seconds: float = 5.0
+    silent_share: float = 0.04  # no melody at all, noise only
+    phrase: PhraseConfig = field(default_factory=PhraseConfig)
+    acoustics: AcousticsConfig = field(default_factory=AcousticsConfig)
+
+
+class ComposedClips(Dataset[Example]):
+    """Endless clips from a bank folder; clip i of a seed is always the same, bit for bit."""
+
+    def __init__(
+        self, folder: Path, vocabulary: Vocabulary, *, seed: int, config: ClipConfig | None = None
+    ) -> None:
+        self.config = config or ClipConfig()
+        self.vocabulary, self.seed = vocabulary, seed
+        self.notes = SoundBank(folder, "notes")
+        self.noise = SoundBank(folder, "noise") if (folder / "noise.json").exists() else None
+        self.tunes = TuneBank(folder)
+        self.sources = np.unique(self.notes.source)  # those of which any note passed the check
+        self.ranges = {int(s): self._range(int(s)) for s in self.sources}
+
+    def _range(self, source: int) -> tuple[int, int]:
+        low, high = playable_range(self.notes, source)
+        return max(low, self.vocabulary.low), min(high, self.vocabulary.high)
+
+    def __getitem__(self, index: int) -> Example:
+        rng = np.random.default_rng([self.seed, index])
+        n_samples = round(self.config.seconds * SAMPLE_RATE)
+        notes: list[Note] = []
+        dry = np.zeros(n_samples, dtype=np.float32)
+        if rng.random() >= self.config.silent_share:
+            source = int(rng.choice(self.sources))
+            low, high = self._tessitura(source, rng)
+            notes = make_phrase(
+                self.config.phrase, self.tunes, low, high, self.config.seconds, rng
+            )
+            dry = perform(notes, self.notes, source, n_samples, rng)
+        active = sounding(notes, n_samples)
+        waveform = record(dry, active, self.config.acoustics, self.noise, rng)
+        return Example(waveform, tuple(round(n.pitch) for n in notes), tuple(notes))
+
+    def _tessitura(self, source: int, rng: np.random.Generator) -> tuple[int, int]:
+        """The part of the instrument's range that this clip uses: mostly two octaves."""
+        low, high = self.ranges[source]
+        span = int(rng.integers(12, 30))
+        if high - low <= span:
+            return low, high
+        begin = int(rng.integers(low, high - span + 1))
+        return begin, begin + span
+
+
+def sounding(notes: Sequence[Note], n_samples: int) -> NDArray[np.bool_]:
+    """Mask of the samples that lie within a note, (n_samples,)."""
+    active = np.zeros(n_samples, dtype=bool)
+    for note in notes:
+        active[round(note.onset * SAMPLE_RATE) : round(note.offset * SAMPLE_RATE)] = True
+    return active
+
+
+class ManifestClips(Dataset[Example]):
+    """Recordings listed in a manifest (JSON lines; see DESIGN: ``audio`` with ``notes`` or
+    ``pitches``), whole."""
+
+    def __init__(self, path: Path, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.entries = read_manifest(path)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> Example:
+        entry = self.entries[index]
+        waveform = load(entry.audio)
+        for pitch in entry.pitches:
+            self.vocabulary.to_class(pitch)  # complain here, where the file is known
+        return Example(waveform, entry.pitches, entry.notes)
+
+
+class ManifestEntry(NamedTuple):
+    """One line of a manifest."""
+
+    audio: Path
+    pitches: tuple[int, ...]
+    notes: tuple[Note, ...] | None
+
+
+def read_manifest(path: Path) -> list[ManifestEntry]:
+    """Entries of a manifest; audio paths are relative to it.
+
+    Raises:
+        InputError: missing, empty, or a line is no entry; the message names the line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as a manifest ({error})") from None
+    entries = [
+        _entry(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()
+    ]
+    if not entries:
+        raise InputError(f"{path}: the manifest is empty; write one JSON object a line")
+    return entries
+
+
+def _entry(path: Path, number: int, line: str) -> ManifestEntry:
+    try:
+        data = json.loads(line)
+        audio = path.parent / data["audio"]
+        if "notes" in data:
+            notes = tuple(sorted((Note(*map(float, n)) for n in data["notes"]), key=_by_onset))
+            return ManifestEntry(audio, tuple(round(n.pitch) for n in notes), notes)
+        return ManifestEntry(audio, tuple(round(p) for p in data["pitches"]), None)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}, line {number}: not a manifest entry ({error!r}); "
+            'write {"audio": ..., "notes": [[onset, offset, pitch], ...]} or "pitches": [...]'
+        ) from None
+
+
+def _by_onset(note: Note) -> float:
+    return note.onset
+
+
+class Batch(NamedTuple):
+    """What the loss needs; T' frames of the window head, T of the CTC head."""
+
+    waveform: Tensor  # (B, samples), zero-padded
+    frames: Tensor  # (B,) frames that the clip fills, of T
+    classes: Tensor  # (B, T') window targets; -1 where nothing is known
+    onsets: Tensor  # (B, T') onset targets in 0..1
+    labels: Tensor  # (total notes,) CTC targets, end to end
+    label_lengths: Tensor  # (B,)
+
+
+class Collate:
+    """Examples to a batch, for one model configuration."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
+
+    def __call__(self, examples: Sequence[Example]) -> Batch:
+        """Pad to the longest and make the targets."""
+        features = self.config.features
+        longest = max(len(e.waveform) for e in examples)
+        n_windows = -(-(longest // features.hop + 1) // self.config.window.stride)
+        waveform = torch.zeros(len(examples), longest)
+        classes = torch.full((len(examples), n_windows), -1)
+        onsets = torch.zeros(len(examples), n_windows)
+        for row, example in enumerate(examples):
+            waveform[row, : len(example.waveform)] = torch.from_numpy(example.waveform)
+            if example.notes is not None:
+                labels, starts = self._targets(example, n_windows)
+                classes[row, : len(labels)] = torch.from_numpy(labels)
+                onsets[row, : len(starts)] = torch.from_numpy(starts)
+        vocabulary = self.config.vocabulary
+        return Batch(
+            waveform,
+            torch.tensor([len(e.waveform) // features.hop + 1 for e in examples]),
+            classes,
+            onsets,
+            torch.tensor([vocabulary.to_class(p) for e in examples for p in e.pitches]),
+            torch.tensor([len(e.pitches) for e in examples]),
+        )
+
+    def _targets(
+        self, example: Example, n_windows: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        hop = self.config.features.hop_seconds * self.config.window.stride
+        filled = min(n_windows, int(len(example.waveform) / SAMPLE_RATE / hop) + 1)
+        assert example.notes is not None
+        return window_targets(example.notes, self.config.vocabulary, filled, hop)
+
+
+def window_targets(
+    notes: Sequence[Note], vocabulary: Vocabulary, n_windows: int, hop_seconds: float
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Class at the middle of each window, and how near an onset it is (1 at it, 0 from 1.5 hops).
+
+    Where notes overlap the later one counts: a melody is one line.
+    """
+    middle = np.arange(n_windows) * hop_seconds
+    classes = np.full(n_windows, NO_NOTE, dtype=np.int64)
+    onsets = np.zeros(n_windows, dtype=np.float32)
+    for note in notes:
+        first = int(np.ceil(note.onset / hop_seconds - 1e-9))
+        last = int(np.ceil(note.offset / hop_seconds - 1e-9))
+        classes[max(0, first) : last] = vocabulary.to_class(note.pitch)
+        near = 1.0 - np.abs(middle - note.onset) / (1.5 * hop_seconds)
+        np.maximum(onsets, near, out=onsets, casting="unsafe")
+    return classes, np.maximum(onsets, 0.0)

@@ -1,0 +1,144 @@
+"""Windows to notes: the most probable path through note states, exact and linear in time.
+
+A state is "no note" or one of the n pitches. At each window the path stays where it is, goes silent,
+or begins a note: of another pitch, or of the same one again, which is how equal notes in a row stay
+apart. Beginning costs what the onset cue says it costs. A begun note lasts ``min_seconds`` at least.
+(Viterbi, 1967, on states with a minimum duration as in segmental hidden Markov models.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqmelody.emission import Emission
+from seqmelody.notes import NO_NOTE, Note, Vocabulary
+
+ONSET_FLOOR = 0.01  # a missed cue makes a note unlikely, not impossible
+FloatArray = NDArray[np.float32]
+
+
+def decode_window(
+    emission: Emission,
+    vocabulary: Vocabulary,
+    *,
+    min_seconds: float = 0.06,
+    change_cost: float = 1.0,
+    onset_weight: float = 1.0,
+) -> list[Note]:
+    """The most probable melody, given each window's class and onset probabilities.
+
+    Args:
+        emission: window-head log-probabilities, shape (T, n + 1), with or without onset_probs.
+        vocabulary: the pitches of the classes.
+        min_seconds: no note is shorter.
+        change_cost: what beginning a note costs besides its onset cue, in nats.
+        onset_weight: how much the onset cue counts.
+
+    Returns:
+        Notes by onset. Confidence is the mean posterior of the note's windows.
+    """
+    if len(emission) == 0:
+        return []
+    shortest = max(1, round(min_seconds / emission.hop_seconds))
+    begin, stay = onset_scores(emission, onset_weight)
+    classes, begins = _best_path(emission.log_probs, begin - change_cost, stay, shortest)
+    return _notes(classes, begins, emission, vocabulary)
+
+
+def onset_scores(emission: Emission, weight: float = 1.0) -> tuple[FloatArray, FloatArray]:
+    """Log-probability that a note begins, and that none does, in each frame: two (T,) arrays.
+
+    Without an onset cue both are 0: nothing is known.
+    """
+    if emission.onset_probs is None:
+        nothing = np.zeros(len(emission), dtype=np.float32)
+        return nothing, nothing
+    onset = np.clip(emission.onset_probs, ONSET_FLOOR, 1 - ONSET_FLOOR)
+    return weight * np.log(onset), weight * np.log1p(-onset)
+
+
+def _best_path(
+    log_probs: FloatArray, begin: FloatArray, stay: FloatArray, shortest: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Class of each frame and whether a note begins there.
+
+    ``score[d, c]`` is the best path's that has been in pitch c for d + 1 frames (the last row:
+    ``shortest`` or more); only from the last row may it leave.
+    """
+    n_frames, n_classes = log_probs.shape
+    score = np.full((shortest, n_classes), -np.inf, dtype=np.float64)
+    silence = 0.0  # best score that ends in "no note"
+    came = np.zeros((n_frames, n_classes), dtype=np.int16)  # where a note begun here came from
+    grew = np.zeros((n_frames, n_classes), dtype=bool)  # last row: by staying, not by growing up
+    hushed = np.zeros(n_frames, dtype=np.int16)  # where silence came from
+    for t in range(n_frames):
+        free = score[-1]
+        best = int(free.argmax())
+        source, entry = (NO_NOTE, silence) if silence >= free[best] else (best, float(free[best]))
+        came[t] = source
+        hushed[t] = source
+        grown = score[-2] if shortest > 1 else np.full(n_classes, entry + begin[t] - stay[t])
+        grew[t] = free >= grown
+        last = np.maximum(free, grown) + stay[t]
+        if shortest > 1:
+            score[1:-1] = score[:-2] + stay[t]
+            score[0] = entry + begin[t]
+        score[-1] = last
+        score += log_probs[t]
+        score[:, NO_NOTE] = -np.inf
+        silence = entry + stay[t] + float(log_probs[t, NO_NOTE])
+    return _trace_back(score, silence, came, grew, hushed, shortest)
+
+
+def _trace_back(
+    score: NDArray[np.float64],
+    silence: float,
+    came: NDArray[np.int16],
+    grew: NDArray[np.bool_],
+    hushed: NDArray[np.int16],
+    shortest: int,
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    n_frames = len(came)
+    classes = np.zeros(n_frames, dtype=np.int64)
+    begins = np.zeros(n_frames, dtype=bool)
+    # A note cut by the end of the recording may be shorter than the shortest.
+    age, label = np.unravel_index(int(score.argmax()), score.shape)
+    age, label = (int(age), int(label)) if score.max() > silence else (shortest - 1, NO_NOTE)
+    for t in range(n_frames - 1, -1, -1):
+        classes[t] = label
+        if label == NO_NOTE:
+            label, age = int(hushed[t]), shortest - 1
+        elif age == shortest - 1 and grew[t, label]:
+            continue
+        elif age > 0:
+            age -= 1
+        else:
+            begins[t] = True
+            label, age = int(came[t, label]), shortest - 1
+    return classes, begins
+
+
+def _notes(
+    classes: NDArray[np.int64],
+    begins: NDArray[np.bool_],
+    emission: Emission,
+    vocabulary: Vocabulary,
+) -> list[Note]:
+    """Notes from each beginning to the next change. A frame stands for the hop around it: a note
+    first seen in frame t began, on average, half a hop before its centre."""
+    ends = np.flatnonzero(np.append(begins[1:] | (classes[1:] != classes[:-1]), True)) + 1
+    notes = []
+    for first in np.flatnonzero(begins):
+        last = int(ends[np.searchsorted(ends, first, side="right")])
+        label = int(classes[first])
+        posterior = np.exp(emission.log_probs[first:last, label])
+        notes.append(
+            Note(
+                max(0.0, emission.frame_to_seconds(first - 0.5)),
+                emission.frame_to_seconds(last - 0.5),
+                vocabulary.to_pitch(label),
+                float(posterior.mean()),
+            )
+        )
+    return notes

@@ -1,0 +1,145 @@
+"""Frame encoders: features (B, S, T, F) in, one vector of D numbers for each frame out (B, T, D).
+
+``ENCODERS`` is the registry; an encoder states its ``output_size`` and the ``radius`` (frames on
+either side) that an output frame depends on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqmelody.features import FeatureConfig
+from seqmelody.notes import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    """Settings of the default encoder; part of every checkpoint."""
+
+    name: str = "conv"
+    harmonics: tuple[float, ...] = (0.5, 1, 2, 3, 4, 5, 6, 8)
+    pitch_channels: int = 24
+    salience_channels: int = 2
+    width: int = 256
+    expansion: int = 2
+    kernel: int = 5
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4)
+
+
+class Encoder(Protocol):
+    """What a model needs to know of its encoder."""
+
+    output_size: int
+    radius: int
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """(B, S, T, F) to (B, T, D)."""
+
+
+class HarmonicFront(nn.Module):
+    """From bands to pitches: the same small network looks at every pitch and its harmonics.
+
+    For a candidate pitch the bands at its harmonics are brought side by side (as in the harmonic
+    CQT of Bittner et al., "Deep salience representations for F0 estimation", ISMIR 2017), so that
+    weights are shared by all pitches: what is learned at one is known at all. Gathering comes
+    first, before any weights: nothing has to flow back through it, which halves training's cost.
+    """
+
+    radius = 1  # frames that the convolution sees on either side
+
+    def __init__(self, config: EncoderConfig, features: FeatureConfig, vocabulary: Vocabulary):
+        super().__init__()
+        bands, self.pad = _harmonic_bands(config, features, vocabulary)  # (n, H * bands)
+        self.register_buffer("bands", torch.from_numpy(bands), persistent=False)
+        self.look = nn.Linear(len(features.windows) * bands.shape[1], config.pitch_channels)
+        self.mix = nn.Conv2d(config.pitch_channels, config.pitch_channels, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, S, T, F) to (B, T, n, C)."""
+        padded = F.pad(features, self.pad)
+        bands = self.get_buffer("bands")
+        around = padded[..., bands.flatten()].unflatten(-1, bands.shape)  # (B, S, T, n, H)
+        around = around.permute(0, 2, 3, 1, 4).flatten(3)  # (B, T, n, S * H)
+        pitches = F.relu(self.look(around))
+        mixed = self.mix(pitches.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # channels last in memory
+        return F.relu(pitches + mixed)
+
+
+def _harmonic_bands(
+    config: EncoderConfig, features: FeatureConfig, vocabulary: Vocabulary
+) -> tuple[NDArray[np.int64], tuple[int, int]]:
+    """Bands to look at for each pitch, shape (n, H * bands a semitone), and the padding of F
+    (below, above) that they reach into."""
+    per_semitone = features.bands_per_semitone
+    pitch = np.arange(vocabulary.low, vocabulary.high + 1)[:, None, None]
+    harmonic = np.log2(np.asarray(config.harmonics))[None, :, None]
+    own = np.arange(per_semitone) - per_semitone // 2  # the bands of a semitone, around its centre
+    band = np.round((pitch - features.lowest + 12 * harmonic) * per_semitone).astype(np.int64) + own
+    below = max(0, -int(band.min()))
+    above = max(0, int(band.max()) - features.n_bands + 1)
+    return (band + below).reshape(vocabulary.n_pitches, -1), (below, above)
+
+
+class DilatedBlock(nn.Module):
+    """Residual block over time: dilated depthwise convolution, then a two-layer network a frame.
+
+    After ConvNeXt (Liu et al., 2022) and the dilated stacks of WaveNet (van den Oord et al., 2016).
+    """
+
+    def __init__(self, width: int, expansion: int, kernel: int, dilation: int) -> None:
+        super().__init__()
+        padding = dilation * (kernel // 2)
+        self.depthwise = nn.Conv1d(
+            width, width, kernel, padding=padding, dilation=dilation, groups=width
+        )
+        self.norm = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, expansion * width)
+        self.reduce = nn.Linear(expansion * width, width)
+        nn.init.zeros_(self.reduce.weight)  # the block starts as the identity
+        nn.init.zeros_(self.reduce.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, D) to (B, T, D)."""
+        y = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
+        update: Tensor = self.reduce(F.gelu(self.expand(self.norm(y))))
+        return x + update
+
+
+class ConvEncoder(nn.Module):
+    """The default: harmonic front, then dilated convolutions over time; finite receptive field.
+
+    The output of a frame is the trunk's vector and, beside it, the front's salience of every pitch.
+    """
+
+    def __init__(self, config: EncoderConfig, features: FeatureConfig, vocabulary: Vocabulary):
+        super().__init__()
+        n = vocabulary.n_pitches
+        self.front = HarmonicFront(config, features, vocabulary)
+        self.salience = nn.Linear(config.pitch_channels, config.salience_channels)
+        self.enter = nn.Linear(config.pitch_channels * n, config.width)
+        self.blocks = nn.Sequential(
+            *(
+                DilatedBlock(config.width, config.expansion, config.kernel, d)
+                for d in config.dilations
+            )
+        )
+        self.norm = nn.LayerNorm(config.width)
+        self.output_size = config.width + config.salience_channels * n
+        self.radius = self.front.radius + (config.kernel // 2) * sum(config.dilations)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, S, T, F) to (B, T, D)."""
+        pitches = self.front(features)  # (B, T, n, C)
+        salience = self.salience(pitches).flatten(2)
+        trunk = self.norm(self.blocks(self.enter(pitches.flatten(2))))
+        return torch.cat([trunk, salience], dim=2)
+
+
+ENCODERS = {"conv": ConvEncoder}

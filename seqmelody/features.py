@@ -1,0 +1,106 @@
+"""Log-frequency spectrogram: waveform in, (B, S, T, F) out.
+
+Three bands a semitone, so that a tone a third of a semitone off is still told apart and transposing
+a melody shifts its picture along F. Each of the S planes is one STFT window length: long windows
+part neighbouring low notes, and hold on to steady tones in noise; short ones show onsets.
+
+Levels are made relative by a *local* mean (not the file's), so that every frame depends on a few
+seconds around it only: a file decoded whole or in chunks gives the same features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+A4_HZ, A4_MIDI = 440.0, 69
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureConfig:
+    """Settings of the spectrogram; part of every checkpoint."""
+
+    sample_rate: int = 16_000
+    hop: int = 320  # samples: 20 ms, so that the shortest notes of interest (80 ms) last 4 frames
+    windows: tuple[int, ...] = (4096, 2048, 1024)  # samples: 256, 128, 64 ms
+    lowest: float = 27.0  # MIDI pitch of the first band
+    n_bands: int = 276  # 92 semitones: up to just under 8 kHz
+    bands_per_semitone: int = 3
+    level_frames: int = 101  # 2 s over which levels are averaged
+
+    @property
+    def hop_seconds(self) -> float:
+        """Seconds from frame to frame."""
+        return self.hop / self.sample_rate
+
+    @property
+    def radius_samples(self) -> int:
+        """Samples on either side of a frame's centre that it depends on."""
+        return max(self.windows) // 2 + (self.level_frames // 2) * self.hop
+
+
+class LogFrequencySpectrogram(nn.Module):
+    """Waveform (B, samples) to log power in dB/20 relative to the surroundings, (B, S, T, F).
+
+    Frame t is centred at sample t * hop; T = samples // hop + 1. Plane 0 (the longest window) is
+    relative to the local mean of all bands, which keeps the spectrum's shape; the others are
+    relative to the local mean of each band, which removes steady noise and the room's colour.
+    """
+
+    def __init__(self, config: FeatureConfig) -> None:
+        super().__init__()
+        self.config = config
+        for i, size in enumerate(config.windows):
+            window = torch.hann_window(size)
+            self.register_buffer(f"window_{i}", window / window.sum(), persistent=False)
+            self.register_buffer(f"bank_{i}", filterbank(config, size), persistent=False)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Features of a batch of waveforms (B, samples)."""
+        planes = []
+        for i, size in enumerate(self.config.windows):
+            log_power = self._log_power(waveform, i, size)  # (B, T, F)
+            local = self._local_mean(log_power)
+            if i == 0:
+                local = local.mean(dim=2, keepdim=True)
+            planes.append(log_power - local)
+        return torch.stack(planes, dim=1)  # (B, S, T, F)
+
+    def _log_power(self, waveform: Tensor, i: int, size: int) -> Tensor:
+        padded = F.pad(waveform, (size // 2, size // 2))
+        window, bank = self.get_buffer(f"window_{i}"), self.get_buffer(f"bank_{i}")
+        spectrum = torch.stft(
+            padded, size, self.config.hop, window=window, center=False, return_complex=True
+        )  # (B, bins, T)
+        power = spectrum.real.square() + spectrum.imag.square()
+        # The floor lies under the quantisation noise of 16-bit audio.
+        return 0.5 * torch.log10(power.transpose(1, 2) @ bank + 1e-10)
+
+    def _local_mean(self, log_power: Tensor) -> Tensor:
+        """Mean of each band over the frames around, fewer at the ends of the file."""
+        size = self.config.level_frames
+        by_band = log_power.transpose(1, 2)  # (B, F, T)
+        mean = F.avg_pool1d(by_band, size, 1, size // 2, count_include_pad=False)
+        return mean.transpose(1, 2)
+
+
+def filterbank(config: FeatureConfig, window: int) -> Tensor:
+    """Triangular bands spaced evenly in pitch, shape (bins, F).
+
+    Where the bands lie closer than the STFT's bins (low pitches) a triangle is widened to two bins,
+    which interpolates between them.
+    """
+    bins = np.arange(window // 2 + 1) * config.sample_rate / window  # Hz
+    steps = np.arange(-1, config.n_bands + 1) / config.bands_per_semitone
+    edges = A4_HZ * 2 ** ((config.lowest + steps - A4_MIDI) / 12)
+    resolution = config.sample_rate / window
+    centre = edges[1:-1]
+    down = np.maximum(centre - edges[:-2], resolution)
+    up = np.maximum(edges[2:] - centre, resolution)
+    distance = bins[:, None] - centre[None, :]
+    weight = np.where(distance < 0, 1 + distance / down, 1 - distance / up)
+    return torch.from_numpy(np.maximum(weight, 0.0).astype(np.float32))

@@ -1,0 +1,218 @@
+"""MelodyModel: features, encoder and both heads, in one file on disk.
+
+A checkpoint is one ``.safetensors`` file: the weights, and in its metadata the configuration and
+vocabulary as JSON. Nothing in it is executed on loading.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqmelody.emission import Emission
+from seqmelody.encoders import ENCODERS, EncoderConfig
+from seqmelody.errors import CheckpointError, InputError
+from seqmelody.features import FeatureConfig, LogFrequencySpectrogram
+from seqmelody.heads import CTCHead, WindowConfig, WindowHead
+from seqmelody.notes import Vocabulary
+from seqmelody.writers import write_atomically
+
+FORMAT = "seqmelody-1"
+CHUNK_SECONDS = 20.0  # decoded at a time; bounds memory
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Everything that the shape of a model depends on."""
+
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    window: WindowConfig = field(default_factory=WindowConfig)
+
+    def to_json(self) -> str:
+        """The inverse of :meth:`from_json`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelConfig:
+        """Raises ValueError, KeyError or TypeError for anything that to_json did not write."""
+        data: dict[str, Any] = json.loads(text)
+        features, encoder = data["features"], data["encoder"]
+        features["windows"] = tuple(features["windows"])
+        encoder["harmonics"] = tuple(encoder["harmonics"])
+        encoder["dilations"] = tuple(encoder["dilations"])
+        return cls(
+            Vocabulary(**data["vocabulary"]),
+            FeatureConfig(**features),
+            EncoderConfig(**encoder),
+            WindowConfig(**data["window"]),
+        )
+
+
+class Logits(NamedTuple):
+    """What the heads say before normalisation: (B, T', n + 1), (B, T'), (B, T, n + 1)."""
+
+    window: Tensor
+    onset: Tensor
+    ctc: Tensor
+
+
+class Emissions(NamedTuple):
+    """The two heads' emissions for one recording."""
+
+    window: Emission
+    ctc: Emission
+
+
+class MelodyModel(nn.Module):
+    """Waveform in, log-probabilities of both heads out."""
+
+    def __init__(self, config: ModelConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or ModelConfig()
+        classes = config.vocabulary.n_classes
+        self.features = LogFrequencySpectrogram(config.features)
+        self.encoder = ENCODERS[config.encoder.name](
+            config.encoder, config.features, config.vocabulary
+        )
+        self.window_head = WindowHead(config.window, self.encoder.output_size, classes)
+        self.ctc_head = CTCHead(self.encoder.output_size, classes)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The pitches this model knows."""
+        return self.config.vocabulary
+
+    @property
+    def context_samples(self) -> int:
+        """Samples on either side of a frame's centre that its emission depends on, in whole
+        strides of the window head."""
+        features = self.config.features
+        frames = self.encoder.radius + self.config.window.length // 2
+        needed = features.radius_samples + frames * features.hop
+        step = features.hop * self.config.window.stride
+        return -(-needed // step) * step
+
+    def forward(self, waveform: Tensor) -> Logits:
+        """(B, samples) at the model's sample rate to the logits of both heads."""
+        frames = self.encoder(self.features(waveform))  # (B, T, D)
+        window, onset = self.window_head(frames)
+        return Logits(window, onset, self.ctc_head(frames))
+
+    @torch.inference_mode()
+    def emissions(
+        self, waveform: NDArray[np.float32], *, chunk_seconds: float = CHUNK_SECONDS
+    ) -> Emissions:
+        """Emissions of one recording, (samples,) mono at the model's sample rate.
+
+        Works through the recording in chunks, each with the context that its frames depend on,
+        so the result does not depend on the chunk length and memory does not grow with it.
+
+        Raises:
+            InputError: the array is not one-dimensional or holds no samples.
+        """
+        if waveform.ndim != 1 or len(waveform) == 0:
+            raise InputError(f"expected samples of shape (samples,), not {waveform.shape}")
+        self.eval()
+        parts = [self._normalise(part) for part in self._chunks(waveform, chunk_seconds)]
+        window, onset, ctc = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        hop = self.config.features.hop_seconds
+        return Emissions(
+            Emission(window, hop * self.config.window.stride, onset_probs=onset),
+            Emission(ctc, hop),
+        )
+
+    def _chunks(self, waveform: NDArray[np.float32], chunk_seconds: float) -> Iterator[Logits]:
+        """Logits of one chunk after another, context cut off."""
+        hop, stride = self.config.features.hop, self.config.window.stride
+        step = hop * stride
+        size = max(1, round(chunk_seconds * self.config.features.sample_rate / step)) * step
+        context = self.context_samples
+        device = next(self.parameters()).device
+        n_frames = len(waveform) // hop + 1
+        for begin in range(0, n_frames * hop, size):
+            left = max(0, begin - context)
+            piece = torch.from_numpy(waveform[left : begin + size + context]).to(device)
+            logits = self(piece[None])
+            first, last = (begin - left) // hop, min((begin - left + size) // hop, n_frames)
+            in_windows = slice(first // stride, -(-last // stride))
+            yield Logits(
+                logits.window[0, in_windows],
+                logits.onset[0, in_windows],
+                logits.ctc[0, first:last],
+            )
+
+    @staticmethod
+    def _normalise(logits: Logits) -> tuple[NDArray[np.float32], ...]:
+        """Log-probabilities, onset probabilities and log-probabilities as arrays."""
+        return (
+            F.log_softmax(logits.window, dim=-1).cpu().numpy(),
+            torch.sigmoid(logits.onset).cpu().numpy(),
+            F.log_softmax(logits.ctc, dim=-1).cpu().numpy(),
+        )
+
+
+def save_model(model: MelodyModel, path: Path, **metadata: str) -> None:
+    """Write a checkpoint, whole or not at all. ``metadata`` is kept beside the configuration."""
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    header = {"format": FORMAT, "config": model.config.to_json(), **metadata}
+    write_atomically(path, save(tensors, header))
+
+
+def load_model(path: str | os.PathLike[str] | None = None) -> MelodyModel:
+    """Read a checkpoint; None stands for the weights that ship with the package.
+
+    Raises:
+        CheckpointError: the file is missing, unreadable, or not a SeqMelody checkpoint.
+    """
+    path = default_model_path() if path is None else Path(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such model file; check the path") from None
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path}: not a readable .safetensors file ({error}); "
+            "use a checkpoint that 'seqmelody train' wrote"
+        ) from None
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: not a SeqMelody checkpoint (no format {FORMAT!r} in its metadata); "
+            "use one that 'seqmelody train' wrote"
+        )
+    try:
+        model = MelodyModel(ModelConfig.from_json(metadata["config"]))
+        model.load_state_dict({k: v.float() for k, v in tensors.items()})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"{path}: configuration and weights do not fit together ({reason}); "
+            "it was written by another version or is damaged"
+        ) from None
+    return model.eval()
+
+
+def default_model_path() -> Path:
+    """The shipped weights."""
+    return Path(str(resources.files("seqmelody") / "assets" / "default.safetensors"))
+
+
+def small_config(config: ModelConfig, width: int, dilations: tuple[int, ...]) -> ModelConfig:
+    """The same model with a narrower, shallower trunk, for tests and quick trials."""
+    return replace(config, encoder=replace(config.encoder, width=width, dilations=dilations))

@@ -1,0 +1,148 @@
+"""A phrase played on an instrument of the note bank: dry, monophonic sound.
+
+Each note is the bank's nearest recording, read at a varying speed: that tunes it, and gives glides
+from the note before, vibrato and drift to instruments whose pitch can move.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqmelody.audio import SAMPLE_RATE
+from seqmelody.banks import SoundBank
+from seqmelody.notes import Note
+
+FloatArray = NDArray[np.float32]
+CONTROL = 160  # samples between two points of a pitch contour: 10 ms
+FARTHEST_SEMITONES = 3.5  # that a recording is transposed
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How one performance is played; drawn anew for every clip."""
+
+    tuning: float  # semitones off A440, the whole clip
+    looseness: float  # standard deviation of single notes, semitones
+    vibrato_depth: float  # semitones
+    vibrato_rate: float  # Hz
+    vibrato_delay: float  # seconds
+    glide_share: float  # of notes that start at the last pitch
+    glide_seconds: float
+    scoop: float  # semitones below at the start
+    drift: float  # semitones of slow wandering
+    release_seconds: float
+    ring_share: float  # of notes that ring on under the next
+    dynamics_db: float
+    attack_seconds: float
+
+
+def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
+    """A random style that the instrument could play."""
+    moving = continuous and rng.random() < 0.75
+    vocal = moving and rng.random() < 0.5
+    return Style(
+        tuning=float(np.clip(rng.normal(0, 0.12), -0.4, 0.4)),
+        looseness=float(rng.uniform(0.02, 0.25) if vocal else rng.uniform(0.0, 0.06)),
+        vibrato_depth=float(rng.uniform(0.05, 0.8)) if moving and rng.random() < 0.6 else 0.0,
+        vibrato_rate=float(rng.uniform(4.5, 7.5)),
+        vibrato_delay=float(rng.uniform(0.0, 0.4)),
+        glide_share=float(rng.uniform(0.2, 0.9)) if vocal else (0.15 if moving else 0.0),
+        glide_seconds=float(rng.uniform(0.02, 0.12)),
+        scoop=float(rng.uniform(0.0, 2.0)) if vocal else 0.0,
+        drift=float(rng.uniform(0.0, 0.25)) if vocal else 0.0,
+        release_seconds=float(10 ** rng.uniform(-2.0, -0.5)),
+        ring_share=0.0 if continuous else float(rng.choice([0.0, 0.3, 1.0])),
+        dynamics_db=float(rng.uniform(0.5, 5.0)),
+        attack_seconds=float(rng.choice([0.002, 0.002, 0.01, 0.03]))
+        if continuous
+        else 0.001,
+    )
+
+
+def perform(
+    notes: list[Note], bank: SoundBank, source: int, n_samples: int, rng: np.random.Generator
+) -> FloatArray:
+    """Play notes on one source of the bank; (n_samples,) mono."""
+    style = draw_style(bank.sources[source].continuous, rng)
+    members = bank.of_source(source)
+    out = np.zeros(n_samples + SAMPLE_RATE, dtype=np.float32)
+    previous = notes[0].pitch if notes else 0.0
+    for note in notes:
+        start = round(note.onset * SAMPLE_RATE)
+        sound = _one_note(note, previous, style, bank, members, rng)
+        sound = sound[: len(out) - start]
+        out[start : start + len(sound)] += sound
+        previous = note.pitch
+    return out[:n_samples]
+
+
+def playable_range(bank: SoundBank, source: int) -> tuple[int, int]:
+    """Lowest and highest MIDI pitch that a source can play."""
+    pitches = bank.pitch[bank.of_source(source)]
+    reach = FARTHEST_SEMITONES - 1
+    return int(np.ceil(pitches.min() - reach)), int(np.floor(pitches.max() + reach))
+
+
+def _one_note(
+    note: Note,
+    previous: float,
+    style: Style,
+    bank: SoundBank,
+    members: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> FloatArray:
+    distance = np.abs(bank.pitch[members] - note.pitch)
+    near = members[distance <= distance.min() + 1.0]
+    recording = int(rng.choice(near))
+    rings = rng.random() < style.ring_share
+    release = 0.6 if rings else style.release_seconds
+    count = int((note.duration + 3 * release) * SAMPLE_RATE)
+    offset = _contour(note.pitch, previous, style, count, rng)  # semitones, at control rate
+    speed = 2 ** ((note.pitch - bank.pitch[recording] + offset) / 12)
+    played = _read_at(bank, recording, speed, count)
+    _shape(played, note, style, release)
+    return played * np.float32(10 ** (rng.normal(0, style.dynamics_db) / 20))
+
+
+def _read_at(
+    bank: SoundBank, recording: int, speed: NDArray[np.float64], count: int
+) -> FloatArray:
+    """Up to ``count`` samples of a recording read at a varying speed, given at control rate;
+    linear interpolation between its samples."""
+    coarse = np.concatenate([[0.0], np.cumsum(0.5 * (speed[1:] + speed[:-1]) * CONTROL)])
+    position = np.interp(np.arange(count), np.arange(len(coarse)) * CONTROL, coarse)
+    samples = bank.read(recording, count=int(position[-1]) + 2)
+    position = position[: int(np.searchsorted(position, len(samples) - 1))]
+    index = position.astype(np.int32)
+    left = samples[index]
+    return left + (samples[index + 1] - left) * (position - index).astype(np.float32)
+
+
+def _contour(
+    pitch: float, previous: float, style: Style, count: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Deviation from the written pitch in semitones, a point every CONTROL samples."""
+    coarse = np.arange(0, count + CONTROL, CONTROL) / SAMPLE_RATE  # seconds
+    deviation = np.full(len(coarse), style.tuning + rng.normal(0, style.looseness))
+    if style.vibrato_depth:
+        grown = np.clip((coarse - style.vibrato_delay) / 0.3, 0, 1)
+        phase = 2 * np.pi * (style.vibrato_rate * coarse + rng.random())
+        deviation += style.vibrato_depth * grown * np.sin(phase)
+    if rng.random() < style.glide_share:
+        away = np.clip(previous - pitch, -7, 7) or -style.scoop * rng.random()
+        deviation += away * np.exp(-coarse / style.glide_seconds * 2)
+    if style.drift:
+        deviation += style.drift * np.sin(2 * np.pi * (coarse * rng.uniform(0.2, 1.5) + rng.random()))
+    return deviation
+
+
+def _shape(played: FloatArray, note: Note, style: Style, release: float) -> None:
+    """Soften the attack and let go at the offset, in place."""
+    rise = min(len(played), int(style.attack_seconds * SAMPLE_RATE))
+    played[:rise] *= np.linspace(0, 1, rise, dtype=np.float32)
+    held = int(note.duration * SAMPLE_RATE)
+    fall = np.arange(max(0, len(played) - held), dtype=np.float32)
+    played[held:] *= np.exp(fall * np.float32(-1 / (release * SAMPLE_RATE)))

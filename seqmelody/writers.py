@@ -1,0 +1,188 @@
+"""Writers: notes as files. One row of ``WRITERS`` is one format; the command line reads the table.
+
+Tables (TSV, CSV) have the columns of ``COLUMNS``: seconds, MIDI number, note name, confidence.
+JSON holds the same under ``notes``, and ``duration``, the length of the recording in seconds.
+MIDI is one track (type 0) at 120 beats per minute, 480 ticks a beat, so a tick is 1/960 s; the
+velocity 1..127 is the confidence.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from seqmelody.errors import OutputError
+from seqmelody.notes import Note
+
+COLUMNS = ("onset", "offset", "pitch", "name", "confidence")
+DECIMALS = 3  # of seconds and confidences in text formats
+TICKS_PER_BEAT = 480
+MICROSECONDS_PER_BEAT = 500_000  # 120 beats per minute
+TICKS_PER_SECOND = TICKS_PER_BEAT * 1_000_000 / MICROSECONDS_PER_BEAT
+
+
+class Render(Protocol):
+    """Turns notes into the bytes of a file."""
+
+    def __call__(self, notes: Sequence[Note], duration: float | None = None) -> bytes:
+        """``duration``: of the recording, in seconds, for the formats that tell it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A file format.
+
+    Attributes:
+        suffix: of its files, with the dot.
+        render: notes to bytes.
+        binary: not fit for a terminal.
+    """
+
+    suffix: str
+    render: Render
+    binary: bool = False
+
+
+def to_tsv(notes: Sequence[Note], duration: float | None = None) -> bytes:
+    """Tab-separated table, one note a line."""
+    return _table(notes, "\t")
+
+
+def to_csv(notes: Sequence[Note], duration: float | None = None) -> bytes:
+    """Comma-separated table, one note a line."""
+    return _table(notes, ",")
+
+
+def to_json(notes: Sequence[Note], duration: float | None = None) -> bytes:
+    """Object with ``duration`` (without one, the last offset) and the list ``notes``."""
+    if duration is None:
+        duration = max((note.offset for note in notes), default=0.0)
+    rows = [
+        {
+            "onset": round(note.onset, DECIMALS),
+            "offset": round(note.offset, DECIMALS),
+            "pitch": round(note.pitch),
+            "name": note.name,
+            "confidence": round(note.confidence, DECIMALS),
+        }
+        for note in notes
+    ]
+    melody = {"duration": round(duration, DECIMALS), "notes": rows}
+    return (json.dumps(melody, indent=2) + "\n").encode()
+
+
+def to_midi(notes: Sequence[Note], duration: float | None = None) -> bytes:
+    """Standard MIDI file, type 0."""
+    import mido  # not needed by the other formats
+
+    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=MICROSECONDS_PER_BEAT)])
+    now = 0
+    for tick, kind, pitch, velocity in sorted(_midi_events(notes)):
+        message = "note_on" if kind else "note_off"
+        track.append(mido.Message(message, note=pitch, velocity=velocity, time=tick - now))
+        now = tick
+    data = io.BytesIO()
+    mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT, tracks=[track]).save(file=data)
+    return data.getvalue()
+
+
+def _midi_events(notes: Sequence[Note]) -> list[tuple[int, bool, int, int]]:
+    """(tick, is it a note_on?, pitch, velocity) of each note's two ends.
+
+    Sorted, they put the end of a note before the start of the next one at the same tick; the other
+    way round, a repeated note would be cut off as it starts.
+    """
+    events = []
+    for note in notes:
+        start = max(0, round(note.onset * TICKS_PER_SECOND))
+        end = max(start + 1, round(note.offset * TICKS_PER_SECOND))
+        pitch = round(note.pitch)
+        # A note_on of velocity 0 means note_off.
+        velocity = min(127, max(1, round(127 * note.confidence)))
+        events += [(start, True, pitch, velocity), (end, False, pitch, 0)]
+    return events
+
+
+def _table(notes: Sequence[Note], delimiter: str) -> bytes:
+    text = io.StringIO()
+    table = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for note in notes:
+        table.writerow(
+            [
+                f"{note.onset:.{DECIMALS}f}",
+                f"{note.offset:.{DECIMALS}f}",
+                round(note.pitch),
+                note.name,
+                f"{note.confidence:.{DECIMALS}f}",
+            ]
+        )
+    return text.getvalue().encode()
+
+
+WRITERS: dict[str, Writer] = {
+    "tsv": Writer(".tsv", to_tsv),
+    "csv": Writer(".csv", to_csv),
+    "json": Writer(".json", to_json),
+    "midi": Writer(".mid", to_midi, binary=True),
+}
+DEFAULT_FORMAT = "tsv"
+
+
+def format_of_suffix(suffix: str) -> str | None:
+    """Name of the format that a file suffix stands for (``.mid`` and ``.midi`` -> ``midi``)."""
+    for name, writer in WRITERS.items():
+        if suffix.lower() in (writer.suffix, f".{name}"):
+            return name
+    return None
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the work whether its result can be written.
+
+    Raises:
+        OutputError: the path is a folder, its folder does not exist, or writing is not allowed.
+    """
+    if os.path.isdir(path):
+        raise OutputError(f"{path}: is a folder; name a file in it")
+    if not os.path.isdir(path.parent):
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
+        raise OutputError(f"{path}: no permission to write there; choose another place")
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file whole or not at all: a reader never sees half of it.
+
+    Raises:
+        OutputError: as in :func:`check_writable`, or the disk is full or fails.
+    """
+    path = Path(path)
+    check_writable(path)
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            path.write_bytes(data)  # a device or pipe such as /dev/null must not be replaced
+        else:
+            _replace(path.resolve(), data)  # a link stays a link
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}); choose another place"
+        ) from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    # In the same folder: a rename is atomic within one file system only.
+    temporary = path.parent / f".seqmelody-{secrets.token_hex(8)}.tmp"
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
