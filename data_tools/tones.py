@@ -86,14 +86,16 @@ def _vowel(rng: np.random.Generator) -> list[tuple[float, float, float]]:
 def _body(rng: np.random.Generator) -> list[tuple[float, float, float]]:
     """A few random resonances of an instrument's body."""
     return [
-        (float(10 ** rng.uniform(2.0, 3.7)), float(rng.uniform(0.2, 1.0)), float(rng.uniform(-12, 18)))
+        (
+            float(10 ** rng.uniform(2.0, 3.7)),
+            float(rng.uniform(0.2, 1.0)),
+            float(rng.uniform(-12, 18)),
+        )
         for _ in range(int(rng.integers(0, 5)))
     ]
 
 
-def _tone(
-    timbre: Timbre, pitch: int, seconds: float, rng: np.random.Generator
-) -> np.ndarray:
+def _tone(timbre: Timbre, pitch: int, seconds: float, rng: np.random.Generator) -> np.ndarray:
     f0 = 440.0 * 2 ** ((pitch - 69) / 12)
     time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     harmonic = np.arange(1, max(2, min(60, int(7600 / f0) + 1)))

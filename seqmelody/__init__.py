@@ -12,8 +12,8 @@ from seqmelody.errors import CheckpointError, InputError, OutputError, SeqMelody
 from seqmelody.notes import Note, Vocabulary
 
 if TYPE_CHECKING:
-    from seqmelody.transcribe import Transcription as Transcription
-    from seqmelody.transcribe import transcribe as transcribe
+    from seqmelody.transcription import Transcription as Transcription
+    from seqmelody.transcription import transcribe as transcribe
 
 __version__ = "0.1.0"
 __all__ = [
@@ -33,5 +33,5 @@ def __getattr__(name: str) -> Any:
     if name in ("transcribe", "Transcription"):
         import importlib
 
-        return getattr(importlib.import_module("seqmelody.transcribe"), name)
+        return getattr(importlib.import_module("seqmelody.transcription"), name)
     raise AttributeError(f"module 'seqmelody' has no attribute {name!r}")

@@ -55,7 +55,8 @@ def load(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> Flo
 
 def load_channels(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> FloatArray:
     """Read a recording with its channels apart: shape (channels, samples). Raises as load does."""
-    return _read(Path(path), sample_rate, mono=False).T
+    channels: FloatArray = _read(Path(path), sample_rate, mono=False).T
+    return channels
 
 
 def from_array(
@@ -141,7 +142,8 @@ def _open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
     with raw:
         if not raw.seekable():
             raise InputError(f"{path}: is a stream, not a file; save it to a file first")
-        if raw.seek(0, os.SEEK_END) == 0:
+        size = raw.seek(0, os.SEEK_END)
+        if size == 0:
             raise InputError(f"{path}: the file is empty (0 bytes); record or copy it again")
         raw.seek(0)
         try:
@@ -153,6 +155,13 @@ def _open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
             ) from None
         with sound:
             yield sound
+        # An MP3 without a length tag has its length guessed from its first frames, and libsndfile
+        # stops there. Tags at the end of a file are far smaller than 5 % of it.
+        if sound.format == "MP3" and raw.tell() < 0.95 * size:
+            raise InputError(
+                f"{path}: the MP3 does not state its length and would be cut short; "
+                "convert it to WAV or FLAC"
+            )
 
 
 def _blocks(sound: soundfile.SoundFile, path: Path) -> Iterator[FloatArray]:

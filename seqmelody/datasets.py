@@ -74,9 +74,7 @@ class ComposedClips(Dataset[Example]):
         if rng.random() >= self.config.silent_share:
             source = int(rng.choice(self.sources))
             low, high = self._tessitura(source, rng)
-            notes = make_phrase(
-                self.config.phrase, self.tunes, low, high, self.config.seconds, rng
-            )
+            notes = make_phrase(self.config.phrase, self.tunes, low, high, self.config.seconds, rng)
             dry = perform(notes, self.notes, source, n_samples, rng)
         active = sounding(notes, n_samples)
         waveform = record(dry, active, self.config.acoustics, self.noise, rng)

@@ -56,9 +56,7 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         release_seconds=float(10 ** rng.uniform(-2.0, -0.5)),
         ring_share=0.0 if continuous else float(rng.choice([0.0, 0.3, 1.0])),
         dynamics_db=float(rng.uniform(0.5, 5.0)),
-        attack_seconds=float(rng.choice([0.002, 0.002, 0.01, 0.03]))
-        if continuous
-        else 0.001,
+        attack_seconds=float(rng.choice([0.002, 0.002, 0.01, 0.03])) if continuous else 0.001,
     )
 
 
@@ -107,9 +105,7 @@ def _one_note(
     return played * np.float32(10 ** (rng.normal(0, style.dynamics_db) / 20))
 
 
-def _read_at(
-    bank: SoundBank, recording: int, speed: NDArray[np.float64], count: int
-) -> FloatArray:
+def _read_at(bank: SoundBank, recording: int, speed: NDArray[np.float64], count: int) -> FloatArray:
     """Up to ``count`` samples of a recording read at a varying speed, given at control rate;
     linear interpolation between its samples."""
     coarse = np.concatenate([[0.0], np.cumsum(0.5 * (speed[1:] + speed[:-1]) * CONTROL)])
@@ -135,7 +131,9 @@ def _contour(
         away = np.clip(previous - pitch, -7, 7) or -style.scoop * rng.random()
         deviation += away * np.exp(-coarse / style.glide_seconds * 2)
     if style.drift:
-        deviation += style.drift * np.sin(2 * np.pi * (coarse * rng.uniform(0.2, 1.5) + rng.random()))
+        deviation += style.drift * np.sin(
+            2 * np.pi * (coarse * rng.uniform(0.2, 1.5) + rng.random())
+        )
     return deviation
 
 

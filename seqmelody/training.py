@@ -64,8 +64,8 @@ def joint_losses(logits: Logits, batch: Batch) -> Losses:
     known = batch.classes >= 0
     window = F.cross_entropy(logits.window.flatten(0, 1), batch.classes.flatten(), ignore_index=-1)
     onset = F.binary_cross_entropy_with_logits(logits.onset[known], batch.onsets[known])
-    if not known.any():  # all weak: the mean of nothing would be NaN
-        window = onset = logits.window.new_zeros(())
+    if not known.any():  # all weak: the mean of nothing is NaN; 0, but still a function of all
+        window, onset = 0.0 * logits.window.sum(), 0.0 * logits.onset.sum()
     ctc = F.ctc_loss(
         F.log_softmax(logits.ctc, dim=2).transpose(0, 1),  # (T, B, n + 1)
         batch.labels,
@@ -110,11 +110,13 @@ def train(
         InputError: ``run`` belongs to another configuration.
     """
     from accelerate import Accelerator
+    from accelerate.utils import DataLoaderConfiguration
 
     config = config or TrainConfig()
     torch.manual_seed(config.seed)
     run.mkdir(parents=True, exist_ok=True)
-    accelerator = Accelerator()
+    # batch_size counts the clips of all processes together, so their number changes nothing else
+    accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.peak_rate, weight_decay=config.weight_decay
     )
@@ -126,7 +128,10 @@ def train(
     last = min(config.steps, until or config.steps)
     loader = _loader(accelerator, data, model, config, start, last)
     out = run / "model.safetensors"
-    with _progress(config.steps, start) as progress, (run / "log.jsonl").open("a") as log:
+    with (
+        _progress(config.steps, start, accelerator.is_main_process) as progress,
+        (run / "log.jsonl").open("a") as log,
+    ):
         task = progress.task_ids[0]
         clock = time.monotonic()
         for step, batch in enumerate(loader, start=start):
@@ -142,12 +147,14 @@ def train(
             mean.update_parameters(model)
             if step % 10 == 0:
                 row = _row(step, rate, losses, norm, time.monotonic() - clock)
-                log.write(json.dumps(row) + "\n")
-                log.flush()
+                if accelerator.is_main_process:
+                    log.write(json.dumps(row) + "\n")
+                    log.flush()
                 progress.update(task, completed=step + 1, description=_describe(row))
             if (step + 1) % config.save_every == 0 or step + 1 == last:
                 _save(accelerator, run, config, model, step + 1)
-                save_model(mean.module, out, training=json.dumps({**asdict(config), "step": step + 1}))
+                if accelerator.is_main_process:
+                    save_model(mean.module, out, step=str(step + 1))
     return out
 
 
@@ -185,12 +192,13 @@ class _Order:
         return (n if self._length is None else n % self._length for n in self._numbers)
 
 
-def _progress(steps: int, start: int) -> Progress:
+def _progress(steps: int, start: int, visible: bool) -> Progress:
     progress = Progress(
         *Progress.get_default_columns()[:2],
         TextColumn("{task.completed}/{task.total}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        disable=not visible,
     )
     progress.add_task("starting", total=steps, completed=start)
     return progress
@@ -211,12 +219,13 @@ def _describe(row: dict[str, float]) -> str:
     return f"window {row['window']:.3f} onset {row['onset']:.3f} ctc {row['ctc']:.3f}"
 
 
-def _save(
-    accelerator: Any, run: Path, config: TrainConfig, model: MelodyModel, step: int
-) -> None:
+def _save(accelerator: Any, run: Path, config: TrainConfig, model: MelodyModel, step: int) -> None:
     """Write the state beside the old one, then swap, so that one whole state is always there."""
     fresh, old = run / "state.part", run / "state"
     accelerator.save_state(str(fresh), safe_serialization=True)
+    accelerator.wait_for_everyone()
+    if not accelerator.is_main_process:
+        return
     header = {"step": step, "train": asdict(config), "model": model.config.to_json()}
     (fresh / "run.json").write_text(json.dumps(header))
     if old.exists():
@@ -227,9 +236,10 @@ def _save(
 
 def _resume(accelerator: Any, run: Path, config: TrainConfig, model: MelodyModel) -> int:
     """Load the state of an earlier call, if there is one; return the step to go on from."""
-    shutil.rmtree(run / "state.part", ignore_errors=True)
-    if (run / "state.old").exists() and not (run / "state").exists():
-        (run / "state.old").rename(run / "state")
+    with accelerator.main_process_first():
+        shutil.rmtree(run / "state.part", ignore_errors=True)
+        if (run / "state.old").exists() and not (run / "state").exists():
+            (run / "state.old").rename(run / "state")
     if not (run / "state" / "run.json").exists():
         return 0
     header = json.loads((run / "state" / "run.json").read_text())

@@ -8,13 +8,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from seqmelody import Note, SeqMelodyError
+from seqmelody.noise import SAMPLE_RATE, FloatArray
 
-SAMPLE_RATE = 16_000  # Hz, of all benchmark audio
-FloatArray = NDArray[np.float32]
+__all__ = [
+    "SAMPLE_RATE",
+    "FloatArray",
+    "Loader",
+    "NotInstalledError",
+    "Options",
+    "System",
+    "package_version",
+]
 
 
 class NotInstalledError(SeqMelodyError, ImportError):

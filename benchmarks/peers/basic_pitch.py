@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import math
 import tempfile
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,9 @@ def keep_strongest(notes: list[Note]) -> list[Note]:
         if not any(_compete(note, other) for other in taken):
             taken.append(note)
     taken.sort(key=lambda n: n.onset)
-    following = [note.onset for note in taken[1:]] + [math.inf]
-    return [
-        replace(note, offset=min(note.offset, onset))
-        for note, onset in zip(taken, following, strict=True)
-    ]
+    for i, (note, following) in enumerate(pairwise(taken)):
+        taken[i] = replace(note, offset=min(note.offset, following.onset))
+    return taken
 
 
 def _compete(a: Note, b: Note) -> bool:

@@ -11,11 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from seqmelody.alignment import onset_scores
 from seqmelody.emission import Emission
 from seqmelody.notes import NO_NOTE, Note, Vocabulary
-
-ONSET_FLOOR = 0.01  # a missed cue makes a note unlikely, not impossible
-FloatArray = NDArray[np.float32]
 
 
 def decode_window(
@@ -46,20 +44,11 @@ def decode_window(
     return _notes(classes, begins, emission, vocabulary)
 
 
-def onset_scores(emission: Emission, weight: float = 1.0) -> tuple[FloatArray, FloatArray]:
-    """Log-probability that a note begins, and that none does, in each frame: two (T,) arrays.
-
-    Without an onset cue both are 0: nothing is known.
-    """
-    if emission.onset_probs is None:
-        nothing = np.zeros(len(emission), dtype=np.float32)
-        return nothing, nothing
-    onset = np.clip(emission.onset_probs, ONSET_FLOOR, 1 - ONSET_FLOOR)
-    return weight * np.log(onset), weight * np.log1p(-onset)
-
-
 def _best_path(
-    log_probs: FloatArray, begin: FloatArray, stay: FloatArray, shortest: int
+    log_probs: NDArray[np.float32],
+    begin: NDArray[np.float64],
+    stay: NDArray[np.float64],
+    shortest: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Class of each frame and whether a note begins there.
 

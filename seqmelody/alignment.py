@@ -1,0 +1,134 @@
+"""When was each note of a known sequence played? Exact dynamic programming on window emissions.
+
+Each note is a stretch of its own class, followed by a stretch (possibly empty) of "no note"; its
+onset gains what the onset cue says there. The best times for all notes together are found by going
+through the notes once, keeping a score for every frame at which the next note could begin
+(a semi-Markov Viterbi search; cf. Sarawagi & Cohen, NIPS 2004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqmelody.emission import Emission
+from seqmelody.notes import NO_NOTE
+
+ONSET_FLOOR = 0.01  # a missed cue makes an onset unlikely, not impossible
+FloatArray = NDArray[np.float64]
+
+
+class Span(NamedTuple):
+    """Frames of a note: from ``begin`` up to, not including, ``end``."""
+
+    begin: int
+    end: int
+
+
+class Range(NamedTuple):
+    """Frames in which a note may begin: from ``first`` to ``last``, both included."""
+
+    first: int
+    last: int
+
+
+def onset_scores(emission: Emission, weight: float = 1.0) -> tuple[FloatArray, FloatArray]:
+    """Log-probability that a note begins, and that none does, in each frame: two (T,) arrays.
+
+    Without an onset cue both are 0: nothing is known.
+    """
+    if emission.onset_probs is None:
+        nothing = np.zeros(len(emission))
+        return nothing, nothing
+    onset = np.clip(emission.onset_probs.astype(np.float64), ONSET_FLOOR, 1 - ONSET_FLOOR)
+    return weight * np.log(onset), weight * np.log1p(-onset)
+
+
+def align_labels(
+    emission: Emission,
+    labels: Sequence[int],
+    ranges: Sequence[Range],
+    *,
+    min_frames: int = 1,
+    onset_weight: float = 1.0,
+) -> list[Span]:
+    """Best frames for each of a sequence of classes.
+
+    Args:
+        emission: window-head emission of T frames.
+        labels: classes 1..n in the order played, L of them.
+        ranges: for each note, the frames in which it may begin; both ends must not fall from note
+            to note, and must leave ``min_frames`` for every note.
+        min_frames: no note is shorter.
+        onset_weight: how much the onset cue counts.
+
+    Returns:
+        L spans in order, not overlapping. Time and memory: sum of the squares of the ranges.
+    """
+    if not labels:
+        return []
+    begin, stay = onset_scores(emission, onset_weight)
+    gain = begin - stay
+    log_probs = emission.log_probs
+    silent = _cumulative(log_probs[:, NO_NOTE])
+    firsts = [r.first for r in ranges] + [len(emission)]
+    lasts = [r.last for r in ranges] + [len(emission)]
+    # score[j]: best total of all before, with the current note beginning at frame firsts[k] + j
+    score = silent[firsts[0] : lasts[0] + 1] + gain[firsts[0] : lasts[0] + 1]
+    back: list[NDArray[np.int64]] = []
+    ends: list[NDArray[np.int64]] = []
+    for k, label in enumerate(labels):
+        low, high = firsts[k], lasts[k + 1]
+        sung = _cumulative(log_probs[low:high, label])
+        quiet = silent[low : high + 1] - silent[low]
+        total, end = _segment_scores(sung, quiet, len(score), firsts[k + 1] - low, min_frames)
+        total += score[:, None]
+        best = total.argmax(axis=0)
+        back.append(best + low)
+        ends.append(end[best, np.arange(len(best))] + low)
+        score = total[best, np.arange(len(best))]
+        if k + 1 < len(labels):
+            score = score + gain[firsts[k + 1] : lasts[k + 1] + 1]
+    return _trace(back, ends, firsts)
+
+
+def _cumulative(values: NDArray[np.floating]) -> FloatArray:
+    """Sums of the first 0, 1, 2, ... values."""
+    return np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+
+
+def _segment_scores(
+    sung: FloatArray, quiet: FloatArray, n_begins: int, first_next: int, min_frames: int
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Best score, and end of the note, for each (begin, begin of the next note) of one segment.
+
+    A note from b to e and silence from e to the next begin f scores
+    sung[e] - sung[b] + quiet[f] - quiet[e]; the best e maximises sung[e] - quiet[e] over
+    b + min_frames <= e <= f, a running maximum.
+    """
+    n = len(sung)
+    lead = sung - quiet
+    begins = np.arange(n_begins)[:, None]
+    frames = np.arange(n)[None, :]
+    allowed = np.where(frames >= begins + min_frames, lead[None, :], -np.inf)
+    running = np.maximum.accumulate(allowed, axis=1)
+    is_new = allowed == running  # the latest of equals, so that a note rather lasts
+    end = np.maximum.accumulate(np.where(is_new & np.isfinite(allowed), frames, 0), axis=1)
+    total = running + quiet[None, :] - sung[:n_begins][:, None]
+    return total[:, first_next:], end[:, first_next:]
+
+
+def _trace(
+    back: list[NDArray[np.int64]], ends: list[NDArray[np.int64]], firsts: list[int]
+) -> list[Span]:
+    spans: list[Span] = []
+    following = firsts[-1]
+    for k in range(len(back) - 1, -1, -1):
+        column = following - firsts[k + 1]
+        begin = int(back[k][column])
+        spans.append(Span(begin, int(ends[k][column])))
+        following = begin
+    return spans[::-1]

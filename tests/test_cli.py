@@ -1,0 +1,387 @@
+"""Command line: exit status, what goes to stdout and stderr, and which files appear.
+
+Most tests run the real entry point with a stand-in for the model, which costs seconds to import;
+those at the end start the installed command with a small checkpoint.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+
+import seqmelody
+from seqmelody.audio import load
+from seqmelody.cli import main
+from seqmelody.decoding import MODES
+from seqmelody.errors import CheckpointError
+from seqmelody.notes import Note
+
+PITCHES = {"ctc": 60, "window": 62}
+Run = Callable[..., int]
+
+
+def fake_transcribe(audio: Path, *, mode: str = "ctc", model: object = None) -> SimpleNamespace:
+    """One note as long as the recording; its pitch tells the mode."""
+    assert model == "model"
+    duration = len(load(audio)) / 16000
+    return SimpleNamespace(notes=[Note(0.0, duration, PITCHES[mode], 0.9)], duration=duration)
+
+
+def fake_load_model(path: Path | None = None) -> str:
+    if path is not None:
+        raise CheckpointError(f"{path}: not a SeqMelody checkpoint; use another")
+    return "model"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Run ``seqmelody ARGUMENTS`` in an empty folder; the result is its exit status."""
+    transcription = ModuleType("seqmelody.transcription")
+    transcription.transcribe = fake_transcribe  # type: ignore[attr-defined]
+    model = ModuleType("seqmelody.model")
+    model.load_model = fake_load_model  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "seqmelody.transcription", transcription)
+    monkeypatch.setitem(sys.modules, "seqmelody.model", model)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["seqmelody", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        return int(caught.value.code or 0)
+
+    return call
+
+
+def record(path: str, seconds: float = 1.0) -> Path:
+    """A tone in a new file; its folder is made."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    samples = 0.5 * np.sin(2 * np.pi * 261.6 * np.arange(round(seconds * 16000)) / 16000)
+    soundfile.write(path, samples, 16000)
+    return Path(path)
+
+
+def files(folder: str = ".") -> list[str]:
+    """All files below a folder."""
+    found = (path for path in Path(folder).rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in found)
+
+
+def assert_one_error(capture: pytest.CaptureFixture[str], *parts: str) -> None:
+    """Nothing on stdout, one line on stderr that holds the parts."""
+    out, err = capture.readouterr()
+    assert out == ""
+    assert err.startswith("seqmelody: error: ")
+    assert err.count("\n") == 1
+    for part in parts:
+        assert part in err
+
+
+def test_one_recording_prints_tsv(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    record("take.wav")
+    assert run("decode", "take.wav") == 0
+    out, err = capfd.readouterr()
+    assert out == "onset\toffset\tpitch\tname\tconfidence\n0.000\t1.000\t60\tC4\t0.900\n"
+    assert err == ""
+    assert files() == ["take.wav"]
+
+
+def test_mode_and_format(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    record("take.wav")
+    assert run("decode", "take.wav", "--mode", "window", "--format", "json") == 0
+    melody = json.loads(capfd.readouterr().out)
+    assert melody["duration"] == 1.0
+    assert melody["notes"][0]["pitch"] == 62
+
+
+@pytest.mark.parametrize("arguments", [("-o", "take.mid"), ("--format", "midi", "-o", "take.bin")])
+def test_midi_file(run: Run, arguments: tuple[str, ...]) -> None:
+    record("take.wav")
+    assert run("decode", "take.wav", *arguments) == 0
+    assert mido.MidiFile(arguments[-1]).length == pytest.approx(1.0, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [("n.csv", "onset,"), ("n.JSON", "{"), ("n.tsv", "onset\t"), ("n", "onset\t")],
+)
+def test_the_suffix_chooses_the_format(run: Run, name: str, start: str) -> None:
+    record("take.wav")
+    assert run("decode", "take.wav", "-o", name) == 0
+    assert Path(name).read_text().startswith(start)
+
+
+def test_one_recording_into_a_folder(run: Run) -> None:
+    record("take.1.wav")
+    Path("notes.d").mkdir()
+    assert run("decode", "take.1.wav", "-o", "notes.d", "--format", "csv") == 0
+    assert files("notes.d") == ["take.1.csv"]
+
+
+def test_midi_is_kept_off_a_terminal(
+    run: Run, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record("take.wav")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run("decode", "take.wav", "--format", "midi") == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "use -o FILE" in err
+
+
+def test_midi_goes_into_a_pipe(run: Run, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    record("take.wav")
+    assert run("decode", "take.wav", "--format", "midi") == 0
+    assert capfdbinary.readouterr().out.startswith(b"MThd")
+
+
+def test_folders_keep_their_structure(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    for name in ("in/a.wav", "in/deep/a.flac", "solo.wav"):
+        record(name)
+    assert run("decode", "in", "solo.wav", "in/a.wav", "-o", "out/notes", "--format", "midi") == 0
+    assert files("out") == ["notes/a.mid", "notes/deep/a.mid", "notes/solo.mid"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_broken_recording_does_not_stop_the_others(
+    run: Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    record("a.wav")
+    Path("b.wav").write_text("no audio")
+    record("c.wav")
+    assert run("decode", "a.wav", "b.wav", "missing.wav", "c.wav", "-o", "out") == 1
+    assert files("out") == ["a.tsv", "c.tsv"]
+    out, err = capfd.readouterr()
+    assert out == ""
+    first, second = err.splitlines()
+    assert first.startswith("seqmelody: error: b.wav: not audio")
+    assert second.startswith("seqmelody: error: missing.wav: no such file")
+
+
+def test_a_progress_bar_shows_on_a_terminal_only(
+    run: Run, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record("a.wav")
+    Path("b.wav").write_text("no audio")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # makes rich take any stream for a terminal
+    monkeypatch.setenv("COLUMNS", "30")
+    assert run("decode", "a.wav", "b.wav", "-o", "out") == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "decoding" in err
+    assert "seqmelody: error: b.wav: not audio that SeqMelody can read; convert it" in err
+
+
+@pytest.mark.parametrize("given", [("a.wav", "a.flac"), ("x/a.wav", "y/a.wav"), ("x", "y")])
+def test_notes_never_overwrite_each_other(
+    run: Run, capfd: pytest.CaptureFixture[str], given: tuple[str, str]
+) -> None:
+    for name in ("a.wav", "a.flac", "x/a.wav", "y/a.wav"):
+        record(name)
+    assert run("decode", *given, "-o", "out") == 1
+    assert_one_error(capfd, *given, "out/a.tsv", "rename one")
+    assert not Path("out").exists()
+
+
+def test_notes_never_overwrite_the_recording(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    before = record("take.wav").read_bytes()
+    assert run("decode", "take.wav", "--format", "tsv", "-o", "take.wav") == 1
+    assert_one_error(capfd, "take.wav: the notes would replace the recording")
+    assert Path("take.wav").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("take.wav", "take.wav"),  # no -o
+        ("folder",),  # no -o
+        ("take.wav", "other.wav", "-o", "notes.mid"),
+        ("take.wav", "-o", "notes.mid", "--format", "tsv"),
+        ("take.wav", "-o", "notes.xyz"),
+        ("take.wav", "--format", "xyz"),
+        ("take.wav", "--mode", "xyz"),
+        ("take.wav", "--nonsense"),
+        (),
+    ],
+)
+def test_wrong_usage(
+    run: Run, capfd: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    record("take.wav")
+    record("folder/a.wav")
+    assert run("decode", *arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "Error: " in err
+    assert files() == ["folder/a.wav", "take.wav"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("missing.wav",), ("missing.wav: no such file", "check the path")),
+        (("text.wav",), ("text.wav: not audio", "convert it")),
+        (("empty.wav",), ("empty.wav: the file is empty", "again")),
+        (("nan.wav",), ("nan.wav: holds NaN", "export it again")),
+        (("slow.wav",), ("slow.wav: a sample rate of 1000 Hz", "use one from 4000 Hz")),
+        (("hollow", "-o", "out"), ("hollow: the folder holds no recording", ".wav")),
+        (("take.wav", "-o", "missing/n.tsv"), ("missing/n.tsv: the folder missing", "create")),
+        (("take.wav", "-o", "text.wav/n.tsv"), ("text.wav/n.tsv: the folder text.wav", "create")),
+        (("take.wav", "-o", "/proc/n.tsv"), ("/proc/n.tsv: ", "another place")),
+        (("take.wav", "text.wav", "-o", "text.wav/out"), ("text.wav/out: the folder", "-o")),
+        (("take.wav", "text.wav", "-o", "empty.wav"), ("empty.wav: the folder cannot", "-o")),
+        (("take.wav", "--model", "foreign"), ("foreign: not a SeqMelody checkpoint",)),
+    ],
+)
+def test_bad_input(
+    run: Run,
+    capfd: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    parts: tuple[str, ...],
+) -> None:
+    record("take.wav")
+    Path("text.wav").write_text("no audio " * 100)
+    Path("empty.wav").touch()
+    Path("hollow").mkdir()
+    soundfile.write("nan.wav", np.full(16000, np.nan, np.float32), 16000, subtype="FLOAT")
+    soundfile.write("slow.wav", np.zeros(5000), 1000)
+    before = files()
+    assert run("decode", *arguments) == 1
+    assert_one_error(capfd, *parts)
+    assert files() == before
+
+
+def test_an_error_is_one_line_for_any_file_name(
+    run: Run, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run("decode", "two\nlines [bold]" + 100 * "x" + ".wav") == 1
+    assert_one_error(capfd, "two lines [bold]xxx")
+
+
+def test_interrupt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    record("take.wav")
+    monkeypatch.setattr(sys.modules["seqmelody.transcription"], "transcribe", interrupt)
+    assert run("decode", "take.wav", "-o", "n.tsv") == 130
+    assert files() == ["take.wav"]
+
+
+def test_version(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capfd.readouterr().out == f"seqmelody {seqmelody.__version__}\n"
+
+
+# From here on the command runs by itself.
+
+
+def start(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "seqmelody.cli", *arguments]
+    return subprocess.run(command, capture_output=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("decode", "--help")])
+def test_help_is_fast_and_has_examples(arguments: tuple[str, ...]) -> None:
+    seconds = []
+    for _ in range(3):  # the best of three: other work on the machine is not ours to measure
+        begin = time.perf_counter()
+        done = start(*arguments)
+        seconds.append(time.perf_counter() - begin)
+        assert done.returncode == 0
+        assert done.stderr == b""
+    assert min(seconds) < 1.0
+    if "decode" in arguments:
+        assert b"\n    seqmelody decode take.wav\n" in done.stdout
+
+
+def test_planning_needs_neither_torch_nor_soundfile() -> None:
+    code = "import sys, seqmelody.cli, seqmelody.commands.decode; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    modules = done.stdout.decode().split()
+    assert "seqmelody.commands.decode" in modules
+    assert not {"torch", "numpy", "soundfile", "mido"} & set(modules)
+
+
+needs_model = pytest.mark.skipif(
+    find_spec("seqmelody.transcription") is None, reason="transcription is not written yet"
+)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small untrained model."""
+    from seqmelody.model import MelodyModel, ModelConfig, save_model, small_config
+
+    path = tmp_path_factory.mktemp("model") / "small.safetensors"
+    save_model(MelodyModel(small_config(ModelConfig(), 8, (1, 2))), path)
+    return path
+
+
+@needs_model
+def test_modes_agree_with_the_library() -> None:
+    from seqmelody.transcription import transcribe
+
+    assert inspect.signature(transcribe).parameters["mode"].default == MODES[0]
+
+
+@needs_model
+@pytest.mark.parametrize("mode", MODES)
+def test_decode_for_real(tmp_path: Path, checkpoint: Path, mode: str) -> None:
+    record(str(tmp_path / "take.wav"))
+    done = start("decode", "take.wav", "--mode", mode, "--model", str(checkpoint), cwd=tmp_path)
+    assert done.stderr == b""
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"onset\toffset\tpitch\tname\tconfidence\n")
+
+
+@needs_model
+def test_bad_audio_for_real(tmp_path: Path, checkpoint: Path) -> None:
+    (tmp_path / "text.wav").write_text("no audio")
+    arguments = ("decode", "text.wav", "--model", str(checkpoint), "-o", "n.mid")
+    done = start(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert done.stderr.startswith(b"seqmelody: error: text.wav: not audio")
+    assert done.stderr.count(b"\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["text.wav"]
+
+
+@needs_model
+@pytest.mark.parametrize("name", ["text.txt", "missing.safetensors", "."])
+def test_foreign_checkpoint_for_real(tmp_path: Path, name: str) -> None:
+    record(str(tmp_path / "take.wav"))
+    (tmp_path / "text.txt").write_text("no model")
+    done = start("decode", "take.wav", "--model", name, "-o", "n.mid", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert done.stderr.startswith(f"seqmelody: error: {name}: ".encode())
+    assert done.stderr.count(b"\n") == 1
+    assert not (tmp_path / "n.mid").exists()
+
+
+@needs_model
+def test_a_full_stdout_is_an_error(tmp_path: Path, checkpoint: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    record(str(tmp_path / "take.wav"))
+    command = [sys.executable, "-m", "seqmelody.cli", "decode", str(tmp_path / "take.wav")]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*command, "--model", str(checkpoint)], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"seqmelody: error: stdout: cannot be written")
+    assert done.stderr.count(b"\n") == 1

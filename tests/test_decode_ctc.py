@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from seqmelody.decoding.ctc import Spike, begin_ranges, best_path, decode_ctc
+from seqmelody.emission import Emission
+from seqmelody.notes import Vocabulary
+
+PAIR = Vocabulary(60, 61)
+
+
+def emission_of(classes: list[int], prob: float = 0.9) -> Emission:
+    log_probs = np.log(np.full((len(classes), 3), (1 - prob) / 2, np.float32))
+    log_probs[np.arange(len(classes)), classes] = np.log(prob)
+    return Emission(log_probs, 0.02)
+
+
+def test_best_path_joins_repeats_and_drops_blanks() -> None:
+    spikes = best_path(emission_of([0, 1, 1, 0, 1, 2, 2, 0]).log_probs)
+    assert [s.label for s in spikes] == [1, 1, 2]
+    assert [s.frame for s in spikes] == [1, 4, 5]
+    assert spikes[0].prob == pytest.approx(0.9)
+    assert best_path(emission_of([0, 0]).log_probs) == list[Spike]()
+
+
+def test_without_timing_notes_stand_at_their_spikes() -> None:
+    notes = decode_ctc(emission_of([0] * 5 + [1] + [0] * 9 + [2] + [0] * 4), PAIR)
+    assert [(round(n.onset, 3), round(n.offset, 3), n.pitch) for n in notes] == [
+        (0.1, 0.3, 60),
+        (0.3, 0.4, 61),
+    ]
+
+
+@pytest.mark.parametrize("shift", [-4, 0, 12])
+def test_timing_comes_from_the_windows_wherever_the_spikes_fire(shift: int) -> None:
+    sounding = [0] * 10 + [1] * 20 + [0] * 5 + [2] * 15 + [0] * 5
+    spikes = [0] * len(sounding)
+    spikes[10 + shift], spikes[35 + shift] = 1, 2
+    notes = decode_ctc(emission_of(spikes), PAIR, timing=emission_of(sounding))
+    times = [(round(n.onset, 3), round(n.offset, 3), n.pitch) for n in notes]
+    assert times == [(0.19, 0.59, 60), (0.69, 0.99, 61)]
+
+
+def test_repeated_notes_stay_two_in_timing() -> None:
+    spikes = emission_of([0] * 5 + [1] + [0] * 9 + [1] + [0] * 10)
+    notes = decode_ctc(spikes, PAIR, timing=emission_of([0] * 4 + [1] * 22))
+    assert [n.pitch for n in notes] == [60, 60]
+    assert notes[0].offset <= notes[1].onset
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_ranges_always_leave_room_for_every_note(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n_frames, min_frames = int(rng.integers(10, 60)), int(rng.integers(1, 4))
+    n_notes = int(rng.integers(1, n_frames // min_frames + 1))
+    centre = sorted(int(c) for c in rng.choice(n_frames, n_notes, replace=False))
+    early, late = int(rng.integers(0, 20)), int(rng.integers(0, 10))
+    ranges = begin_ranges(centre, n_frames, early, late, min_frames)
+    at = 0
+    for r, following in zip(ranges, [*ranges[1:], None], strict=True):
+        assert 0 <= r.first <= r.last <= n_frames - min_frames
+        at = max(at, r.first)
+        assert at <= r.last, "greedy earliest placement must fit"
+        at += min_frames
+        if following is not None:
+            assert r.first <= following.first
+            assert r.last <= following.last
+    assert at <= n_frames
