@@ -1,0 +1,144 @@
+"""The model as a function of sound and of its file."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from seqmelody.encoders import EncoderConfig
+from seqmelody.errors import CheckpointError, InputError
+from seqmelody.features import FeatureConfig, LogFrequencySpectrogram
+from seqmelody.heads import WindowConfig
+from seqmelody.model import MelodyModel, ModelConfig, load_model, save_model
+from seqmelody.notes import Vocabulary
+
+SMALL = ModelConfig(
+    vocabulary=Vocabulary(48, 84), encoder=EncoderConfig(width=32, dilations=(1, 4), expansion=1)
+)
+
+
+def random_model(config: ModelConfig = SMALL) -> MelodyModel:
+    """Weights that let everything through: fresh blocks are the identity and would hide faults."""
+    torch.manual_seed(0)
+    model = MelodyModel(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return model.eval()
+
+
+def noise(seconds: float, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (0.1 * rng.standard_normal(round(seconds * 16_000))).astype(np.float32)
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("chunk_seconds", [0.37, 1.0, 5.0])
+def test_whole_and_in_chunks_agree(chunk_seconds: float, stride: int) -> None:
+    model = random_model(replace(SMALL, window=WindowConfig(5, stride, 16)))
+    waveform = noise(11.3)
+    whole = model.emissions(waveform, chunk_seconds=1000)
+    parts = model.emissions(waveform, chunk_seconds=chunk_seconds)
+    assert len(whole.ctc) == len(waveform) // 320 + 1
+    assert len(whole.window) == -(-len(whole.ctc) // stride)
+    for a, b in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(a.log_probs, b.log_probs, atol=1e-4)
+    assert whole.window.onset_probs is not None
+    np.testing.assert_allclose(whole.window.onset_probs, parts.window.onset_probs, atol=1e-4)
+
+
+def test_a_frame_depends_on_its_context_only_and_on_all_of_it() -> None:
+    model = random_model()
+    middle, context = 8.0, model.context_samples
+    waveform = noise(16.0)
+    frame = round(middle / 0.02)
+    before = model.emissions(waveform, chunk_seconds=1000).ctc.log_probs[frame]
+
+    def change(at: int) -> float:
+        changed = waveform.copy()
+        changed[at : at + 4000] += noise(0.25, seed=1)
+        after = model.emissions(changed, chunk_seconds=1000).ctc.log_probs[frame]
+        return float(np.abs(after - before).max())
+
+    assert change(round(middle * 16_000) + context + 1) < 1e-5
+    assert change(round(middle * 16_000) - context - 4001) < 1e-5
+    assert change(round(middle * 16_000) + context - 6000) > 1e-5
+
+
+def test_emissions_are_distributions_and_keep_time() -> None:
+    emissions = random_model().emissions(noise(1.0))
+    for emission in emissions:
+        np.testing.assert_allclose(np.exp(emission.log_probs).sum(axis=1), 1, atol=1e-4)
+        assert emission.frame_to_seconds(50) == pytest.approx(1.0)
+
+
+def test_level_does_not_matter() -> None:
+    model, waveform = random_model(), noise(3.0)
+    loud, soft = (model.emissions(waveform * np.float32(g)).ctc.log_probs for g in (1.0, 0.03))
+    # Not quite equal: the floor under the logarithm (16-bit quantisation noise) shows at -50 dB.
+    np.testing.assert_allclose(loud, soft, atol=0.1)
+
+
+def test_a_tone_stands_at_its_band() -> None:
+    features = LogFrequencySpectrogram(FeatureConfig())
+    for pitch in (45, 60, 69, 81, 100):
+        f0 = 440 * 2 ** ((pitch - 69) / 12)
+        tone = torch.sin(2 * torch.pi * f0 * torch.arange(32_000) / 16_000)
+        planes = features(0.1 * tone[None])[0]  # (S, T, F)
+        assert int(planes[0, 50].argmax()) == round((pitch - 27) * 3)
+
+
+def test_short_and_silent_clips_pass() -> None:
+    model = random_model()
+    for n_samples in (1, 319, 320, 5000):
+        emissions = model.emissions(np.zeros(n_samples, np.float32))
+        assert len(emissions.ctc) == n_samples // 320 + 1
+        assert np.isfinite(emissions.ctc.log_probs).all()
+    for shape in ((0,), (2, 100)):
+        with pytest.raises(InputError, match="shape"):
+            model.emissions(np.zeros(shape, np.float32))
+
+
+def test_saved_and_loaded_models_are_equal(tmp_path: Path) -> None:
+    model, waveform = random_model(), noise(1.0)
+    save_model(model, tmp_path / "m.safetensors", note="kept")
+    loaded = load_model(tmp_path / "m.safetensors")
+    assert loaded.config == model.config
+    np.testing.assert_array_equal(
+        model.emissions(waveform).ctc.log_probs, loaded.emissions(waveform).ctc.log_probs
+    )
+    assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+def test_default_configuration_survives_json() -> None:
+    config = ModelConfig()
+    assert ModelConfig.from_json(config.to_json()) == config
+
+
+def test_unusable_checkpoints_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    with pytest.raises(CheckpointError, match="no such model file"):
+        load_model(path)
+    path.write_text("not a model")
+    with pytest.raises(CheckpointError, match="not a readable"):
+        load_model(path)
+    with pytest.raises(CheckpointError, match="not a readable"):
+        load_model(tmp_path)
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(CheckpointError, match="not a SeqMelody checkpoint"):
+        load_model(path)
+    header = {"format": "seqmelody-1", "config": SMALL.to_json()}
+    save_file({"a": torch.zeros(1)}, path, header)
+    with pytest.raises(CheckpointError, match="do not fit together"):
+        load_model(path)
+    save_file({"a": torch.zeros(1)}, path, {**header, "config": json.dumps({"encoder": 1})})
+    with pytest.raises(CheckpointError, match="do not fit together"):
+        load_model(path)
+
+
+def test_windows_have_a_middle() -> None:
+    with pytest.raises(ValueError, match="odd"):
+        WindowConfig(length=4)
