@@ -21,8 +21,11 @@ app = typer.Typer(help="Make the data that SeqMelody trains on.", no_args_is_hel
 def bank(
     folder: Annotated[Path, typer.Argument(help="Where to write the bank.")],
     soundfont: Annotated[
-        Path | None, typer.Option(help="General MIDI SoundFont (.sf2, MIT-licensed FluidR3).")
+        Path, typer.Option(help="General MIDI SoundFont (.sf2, MIT-licensed FluidR3).")
     ] = FLUID,
+    no_soundfont: Annotated[
+        bool, typer.Option("--no-soundfont", help="Render no SoundFont.")
+    ] = False,
     samples: Annotated[
         list[Path] | None,
         typer.Option(help="Folder with one folder of single notes for each instrument."),
@@ -31,7 +34,7 @@ def bank(
     compact: Annotated[
         bool, typer.Option(help="At most 50 MB: fewer pitches, shorter notes and noises.")
     ] = False,
-    timbres: Annotated[int, typer.Option(help="Synthetic timbres of our own.")] = 60,
+    timbres: Annotated[int, typer.Option(min=0, help="Synthetic timbres of our own.")] = 60,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
 ) -> None:
     """Collect single notes and noises into a bank.
@@ -39,12 +42,20 @@ def bank(
     Example: python -m data_tools bank data/bank --samples ../shared/data/notes
     --noise ../shared/data/noise/moodist
     """
-    step, seconds, noise_seconds = (6, 1.1, 6.0) if compact else (2, 2.6, 90.0)
-    sources, sounds = _notes(soundfont, samples or [], timbres, step, seconds, seed)
+    step, seconds, noise_seconds = (7, 1.0, 4.0) if compact else (2, 2.6, 90.0)
+    sources, sounds = _notes(
+        None if no_soundfont else soundfont,
+        samples or [],
+        timbres,
+        step,
+        step if compact else 0,
+        seconds,
+        seed,
+    )
+    noise_sources, noise_sounds = _noises(noise or [], noise_seconds)
     count = write_bank(folder, "notes", sources, track(sounds, description="Notes"))
     typer.echo(f"{count} notes of {len(sources)} instruments in {folder}")
     if noise:
-        noise_sources, noise_sounds = _noises(noise, noise_seconds)
         count = write_bank(folder, "noise", noise_sources, track(noise_sounds, description="Noise"))
         typer.echo(f"{count} noises in {folder}")
 
@@ -54,6 +65,7 @@ def _notes(
     samples: list[Path],
     timbres: int,
     step: int,
+    sample_step: int,
     seconds: float,
     seed: int,
 ) -> tuple[list[Source], Iterator[Sound]]:
@@ -76,7 +88,9 @@ def _notes(
         )
         sources += soundfonts.program_sources("fluid", "Debian fluid-soundfont-gm", "MIT")
     for folder in samples:
-        parts.append(sampled.read_notes(folder, len(sources), seconds=seconds))
+        parts.append(
+            sampled.read_notes(folder, len(sources), seconds=seconds, pitch_step=sample_step)
+        )
         sources += sampled.sample_sources(folder, "free to use in works / CC0")
     tone_notes = tones.synthesise_tones(
         timbres, len(sources), pitch_step=step, seconds=seconds, seed=seed
@@ -88,8 +102,10 @@ def _notes(
 def _noises(folders: list[Path], seconds: float) -> tuple[list[Source], Iterator[Sound]]:
     """One source for each folder of noise, and a generator over their sounds."""
     from data_tools.samples import read_noises
-    from seqmelody.audio import SAMPLE_RATE
+    from seqmelody.audio import SAMPLE_RATE, find_audio
 
+    for folder in folders:
+        find_audio(folder)  # complain now, before the notes are rendered
     sources = [Source(f.name, str(f.name), "Pixabay or CC0") for f in folders]
     count = int(seconds * SAMPLE_RATE)
     sounds = (
@@ -103,8 +119,8 @@ def _noises(folders: list[Path], seconds: float) -> tuple[list[Source], Iterator
 @app.command()
 def tunes(
     folder: Annotated[Path, typer.Argument(help="The bank to add the tunes to.")],
-    limit: Annotated[int | None, typer.Option(help="Read only this many files.")] = None,
-    processes: Annotated[int, typer.Option(help="Processes to read with.")] = 2,
+    limit: Annotated[int | None, typer.Option(min=1, help="Read only this many files.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Processes to read with.")] = 2,
 ) -> None:
     """Collect the melodies of the music21 corpora.
 

@@ -16,6 +16,7 @@ from data_tools.pitch_check import measure_pitch
 from data_tools.soundfonts import trim
 from seqmelody.audio import SAMPLE_RATE, find_audio, load
 from seqmelody.banks import Sound, Source
+from seqmelody.errors import InputError
 
 PLUCKED = re.compile(r"guitar|mandolin|banjo|harp|piano|pizz|double_bass_rubner|marimba|vibra")
 
@@ -29,20 +30,30 @@ def sample_sources(folder: Path, licence: str) -> list[Source]:
 
 
 def instrument_folders(folder: Path) -> list[Path]:
-    """Sub-folders, by name."""
-    return sorted(f for f in folder.iterdir() if f.is_dir())
+    """Sub-folders, by name. Raises InputError if there is none."""
+    found = sorted(f for f in folder.iterdir() if f.is_dir()) if folder.is_dir() else []
+    if not found:
+        raise InputError(
+            f"{folder}: no such folder, or it holds no folder for each instrument; "
+            "notes lie in folders such as oboe/064.ogg"
+        )
+    return found
 
 
-def read_notes(folder: Path, first_source: int, *, seconds: float) -> Iterator[Sound]:
-    """Every note of every instrument folder."""
+def read_notes(
+    folder: Path, first_source: int, *, seconds: float, pitch_step: int = 0
+) -> Iterator[Sound]:
+    """Every note of every instrument folder, or one every ``pitch_step`` semitones."""
     for number, instrument in enumerate(instrument_folders(folder)):
+        wanted = 0  # the lowest pitch to take next
         for path in find_audio(instrument):
             stated = re.match(r"\d+", path.stem)
-            if stated is None:
+            if stated is None or int(stated.group()) < wanted:
                 continue
             samples = trim(load(path))[: int(seconds * SAMPLE_RATE)]
             pitch = measure_pitch(samples, int(stated.group()))
             if pitch is not None:
+                wanted = int(stated.group()) + pitch_step if pitch_step else 0
                 yield Sound(samples, pitch, first_source + number)
 
 

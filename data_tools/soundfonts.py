@@ -15,6 +15,7 @@ import soxr
 from data_tools.pitch_check import measure_pitch
 from seqmelody.audio import SAMPLE_RATE
 from seqmelody.banks import Sound, Source
+from seqmelody.errors import InputError
 
 RENDER_RATE = 48_000  # FluidSynth does not low-pass when it lowers a sample's rate; soxr does
 CONTINUOUS = frozenset([*range(40, 45), *range(48, 55), *range(56, 80), *range(80, 92), 110, 111])
@@ -41,13 +42,20 @@ def render_notes(
     soundfont: Path, first_source: int, *, pitch_step: int, seconds: float, seed: int
 ) -> Iterator[Sound]:
     """Every ``pitch_step``-th semitone of every program, at a random velocity."""
-    import fluidsynth
-
+    try:
+        import fluidsynth
+    except ImportError as error:  # the package, or the library under it
+        raise InputError(
+            f"cannot render {soundfont} ({error}); install pyfluidsynth and FluidSynth, "
+            "or leave the SoundFont out with --no-soundfont"
+        ) from None
     rng = np.random.default_rng(seed)
     synth = fluidsynth.Synth(samplerate=float(RENDER_RATE), gain=0.4)
     synth.setting("synth.reverb.active", 0)
     synth.setting("synth.chorus.active", 0)
     font = synth.sfload(str(soundfont))
+    if font == -1:  # FluidSynth's FLUID_FAILED
+        raise InputError(f"{soundfont}: FluidSynth cannot read it; name a SoundFont 2 file")
     for number, program in enumerate(PROGRAMS):
         low, high = RANGES[program // 8]
         first = low + int(rng.integers(pitch_step))

@@ -12,14 +12,17 @@ from pathlib import Path
 from rich.progress import track
 
 from seqmelody.banks import write_tunes
+from seqmelody.errors import InputError
 
 COLLECTIONS = ("essenFolksong", "oneills1850", "airdsAirs")
 
 
 def collect_tunes(folder: Path, *, limit: int | None = None, processes: int = 1) -> int:
     """Write ``tunes.npz`` into a bank folder; return how many different tunes it holds."""
-    from music21 import corpus
-
+    try:
+        from music21 import corpus
+    except ImportError:
+        raise InputError("the tunes come with music21; pip install 'seqmelody[data]'") from None
     paths = [p for name in COLLECTIONS for p in corpus.getComposer(name)]
     paths = [p for p in paths if str(p).endswith(".abc")]
     if limit is not None and limit < len(paths):  # spread over the collections

@@ -8,9 +8,11 @@ and under what licence); tunes are in ``tunes.npz``. Reading one note costs a sl
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,15 +54,22 @@ class SoundBank:
     def __init__(self, folder: Path, kind: str) -> None:
         index_path, data_path = folder / f"{kind}.json", folder / f"{kind}.npy"
         try:
-            index = json.loads(index_path.read_text())
+            self._read_index(json.loads(index_path.read_text()))
             self._data = np.load(data_path, mmap_mode="r")
+            if self._data.dtype != np.int16 or self._data.shape != (int(self._length.sum()),):
+                raise ValueError(f"{data_path.name} is not the array that it describes")
         except FileNotFoundError as error:
             raise InputError(
                 f"{error.filename}: no such file; make the bank with "
                 f"'python -m data_tools bank {folder}'"
             ) from None
-        except (json.JSONDecodeError, ValueError) as error:
-            raise InputError(f"{index_path}: not a sound bank ({error})") from None
+        except (ValueError, KeyError, TypeError, EOFError) as error:
+            raise InputError(
+                f"{index_path}: not a sound bank ({error!r}); make it anew with "
+                f"'python -m data_tools bank {folder}'"
+            ) from None
+
+    def _read_index(self, index: dict[str, Any]) -> None:
         self.sources = [Source(**s) for s in index["sources"]]
         self._start = np.asarray(index["start"], dtype=np.int64)
         self._length = np.asarray(index["length"], dtype=np.int64)
@@ -87,7 +96,11 @@ class SoundBank:
 
 
 def write_bank(folder: Path, kind: str, sources: list[Source], sounds: Iterable[Sound]) -> int:
-    """Write a bank, one sound at a time; return how many. The index, last, makes it valid."""
+    """Write a bank, one sound at a time; return how many. The index, last, makes it valid.
+
+    Raises:
+        InputError: there is no sound to write.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     start, length, pitch, source = [], [], [], []
     raw = folder / f"{kind}.raw"
@@ -101,8 +114,14 @@ def write_bank(folder: Path, kind: str, sources: list[Source], sounds: Iterable[
             pitch.append(float(sound.pitch))
             source.append(sound.source)
             total += len(pcm)
+    if not total:
+        raw.unlink()
+        raise InputError(
+            f"{folder}: there are no {kind} to write; name more places to take them from"
+        )
     np.save(folder / f"{kind}.part.npy", np.memmap(raw, np.int16, "r", shape=(total,)))
     raw.unlink()
+    (folder / f"{kind}.json").unlink(missing_ok=True)  # an old index would not fit the new array
     (folder / f"{kind}.part.npy").replace(folder / f"{kind}.npy")
     index = {
         "sources": [asdict(s) for s in sources],
@@ -132,6 +151,11 @@ class TuneBank:
         except FileNotFoundError:
             raise InputError(
                 f"{path}: no such file; make it with 'python -m data_tools tunes {folder}'"
+            ) from None
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{path}: not a bank of tunes ({error!r}); make it anew with "
+                f"'python -m data_tools tunes {folder}'"
             ) from None
 
     def __len__(self) -> int:

@@ -126,5 +126,84 @@ def decode(
         raise typer.Exit(1)
 
 
+@app.command()
+def plot(
+    audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="A recording.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="PNG", help="Picture to write.")
+    ],
+    mode: Annotated[
+        str,
+        typer.Option(metavar="|".join(MODES), callback=_one_of(MODES), help="Which decoder."),
+    ] = MODES[0],
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Checkpoint.", show_default="the shipped one"),
+    ] = None,
+) -> None:
+    """Draw the notes of a recording over its spectrogram (needs the plot extra).
+
+    \b
+    Example:
+      seqmelody plot take.wav -o take.png
+    """
+    from seqmelody.commands.plot import run
+
+    run(audio, output, mode, model)
+
+
+@app.command()
+def train(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
+    bank: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Compose clips from this bank (python -m data_tools)."),
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Train on the recordings listed here.")
+    ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Start from this model.", show_default="random weights"),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Training steps.", show_default="the recipe's")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Clips a step.", show_default="the recipe's")
+    ] = None,
+    save_every: Annotated[
+        int | None, typer.Option(min=1, help="Steps between saves.", show_default="the recipe's")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of weights and clips.", show_default="the recipe's")
+    ] = None,
+) -> None:
+    """Train a model; a run that was stopped goes on where it was (needs the train extra).
+
+    Writes RUN/model.safetensors and RUN/log.jsonl. Without options the settings are those that
+    made the shipped weights. Runs on a GPU if there is one.
+
+    \b
+    Examples:
+      seqmelody train runs/default --bank data/bank
+      torchrun --nproc_per_node 2 -m seqmelody train runs/default --bank data/bank
+      seqmelody decode take.wav --model runs/default/model.safetensors
+    """
+    from seqmelody.commands.train import run
+
+    path = run(
+        folder,
+        bank,
+        manifest,
+        init,
+        steps=steps,
+        batch_size=batch_size,
+        save_every=save_every,
+        seed=seed,
+    )
+    print(path)
+
+
 if __name__ == "__main__":
     main()

@@ -6,6 +6,7 @@ An example is a waveform and its notes: *aligned* (with times) or *weak* (pitche
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,8 +60,14 @@ class ComposedClips(Dataset[Example]):
         self.notes = SoundBank(folder, "notes")
         self.noise = SoundBank(folder, "noise") if (folder / "noise.json").exists() else None
         self.tunes = TuneBank(folder)
-        self.sources = np.unique(self.notes.source)  # those of which any note passed the check
-        self.ranges = {int(s): self._range(int(s)) for s in self.sources}
+        ranges = {int(s): self._range(int(s)) for s in np.unique(self.notes.source)}
+        self.ranges = {s: (low, high) for s, (low, high) in ranges.items() if low <= high}
+        self.sources = np.array(sorted(self.ranges), dtype=np.int64)
+        if not self.ranges:
+            raise InputError(
+                f"{folder}: no instrument plays any of the pitches {vocabulary.low}.."
+                f"{vocabulary.high}; widen the vocabulary or the bank"
+            )
 
     def _range(self, source: int) -> tuple[int, int]:
         low, high = playable_range(self.notes, source)
@@ -113,7 +120,12 @@ class ManifestClips(Dataset[Example]):
         entry = self.entries[index]
         waveform = load(entry.audio)
         for pitch in entry.pitches:
-            self.vocabulary.to_class(pitch)  # complain here, where the file is known
+            if pitch not in self.vocabulary:  # complain here, where the file is known
+                raise InputError(
+                    f"{entry.audio}: pitch {pitch} of its manifest entry lies outside the "
+                    f"vocabulary {self.vocabulary.low}..{self.vocabulary.high}; leave it out or "
+                    "use a wider vocabulary"
+                )
         return Example(waveform, entry.pitches, entry.notes)
 
 
@@ -132,7 +144,7 @@ def read_manifest(path: Path) -> list[ManifestEntry]:
         InputError: missing, empty, or a line is no entry; the message names the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # JSON may hold other line ends
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as a manifest ({error})") from None
     entries = [
@@ -148,14 +160,21 @@ def _entry(path: Path, number: int, line: str) -> ManifestEntry:
         data = json.loads(line)
         audio = path.parent / data["audio"]
         if "notes" in data:
-            notes = tuple(sorted((Note(*map(float, n)) for n in data["notes"]), key=_by_onset))
+            notes = tuple(sorted((_note(*n) for n in data["notes"]), key=_by_onset))
             return ManifestEntry(audio, tuple(round(n.pitch) for n in notes), notes)
         return ManifestEntry(audio, tuple(round(p) for p in data["pitches"]), None)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise InputError(
             f"{path}, line {number}: not a manifest entry ({error!r}); "
             'write {"audio": ..., "notes": [[onset, offset, pitch], ...]} or "pitches": [...]'
         ) from None
+
+
+def _note(onset: float, offset: float, pitch: float) -> Note:
+    """Raises ValueError or TypeError for what is no note."""
+    if not (0 <= onset < offset < math.inf and 0 <= pitch <= 127):
+        raise ValueError(f"[{onset}, {offset}, {pitch}] is no note")
+    return Note(float(onset), float(offset), float(pitch))
 
 
 def _by_onset(note: Note) -> float:
@@ -199,15 +218,18 @@ class Collate:
             torch.tensor([len(e.waveform) // features.hop + 1 for e in examples]),
             classes,
             onsets,
-            torch.tensor([vocabulary.to_class(p) for e in examples for p in e.pitches]),
+            torch.tensor(
+                [vocabulary.to_class(p) for e in examples for p in e.pitches], dtype=torch.long
+            ),
             torch.tensor([len(e.pitches) for e in examples]),
         )
 
     def _targets(
         self, example: Example, n_windows: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        hop = self.config.features.hop_seconds * self.config.window.stride
-        filled = min(n_windows, int(len(example.waveform) / SAMPLE_RATE / hop) + 1)
+        stride = self.config.window.stride
+        hop = self.config.features.hop_seconds * stride
+        filled = len(example.waveform) // (self.config.features.hop * stride) + 1
         assert example.notes is not None
         return window_targets(example.notes, self.config.vocabulary, filled, hop)
 

@@ -45,9 +45,8 @@ def make_phrase(
     kind = str(rng.choice(names, p=np.array(weights) / sum(weights)))
     tempo = float(np.exp(rng.uniform(np.log(config.fastest), np.log(config.slowest))))
     if kind == "tune":
-        steps = _tune(tunes, low, high, rng)
-    else:
-        steps = _random_steps(kind, low, high, rng)
+        return _play(_tune(tunes, low, high, rng), tempo, _articulation(rng), seconds, rng)
+    steps = _random_steps(kind, low, high, rng)
     return _play(steps, tempo, _articulation(rng), seconds, rng)
 
 

@@ -32,7 +32,7 @@ from seqmelody.notes import NO_NOTE
 class TrainConfig:
     """Settings of a training run; the defaults train the shipped weights."""
 
-    steps: int = 4000
+    steps: int = 2800
     batch_size: int = 16
     peak_rate: float = 2e-3
     warmup_steps: int = 200
@@ -43,7 +43,7 @@ class TrainConfig:
     onset_weight: float = 2.0
     mean_decay: float = 0.998  # of the running mean of the weights
     save_every: int = 250
-    workers: int = 1
+    workers: int = 0  # clips are cheap to make; more processes for the loop serve better
     seed: int = 1
 
 
@@ -154,7 +154,7 @@ def train(
             if (step + 1) % config.save_every == 0 or step + 1 == last:
                 _save(accelerator, run, config, model, step + 1)
                 if accelerator.is_main_process:
-                    save_model(mean.module, out, step=str(step + 1))
+                    save_model(mean.module, out, dtype=torch.float16, step=str(step + 1))
     return out
 
 

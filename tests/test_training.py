@@ -79,9 +79,7 @@ def test_a_stopped_run_goes_on_exactly(tmp_path: Path) -> None:
     whole = load_model(train(fresh(), Melodies(), tmp_path / "whole", config))
     train(fresh(), Melodies(), tmp_path / "parts", config, until=3)
     parts = load_model(train(MelodyModel(SMALL), Melodies(), tmp_path / "parts", config))
-    for (name, a), b in zip(
-        whole.state_dict().items(), parts.state_dict().values(), strict=True
-    ):
+    for (name, a), b in zip(whole.state_dict().items(), parts.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0, msg=name)
     assert not list((tmp_path / "parts").glob("state.*"))
 

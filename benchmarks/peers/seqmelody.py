@@ -16,21 +16,23 @@ class SeqMelody:
 
     def __init__(self, mode: Mode, model: Path | None) -> None:
         """``model``: a checkpoint, the shipped one if None."""
+        from seqmelody.model import load_model
+
         self.mode = mode
-        self.model = model
+        self.model = load_model(model)
         which = model.name if model else "shipped model"
         self.version = f"seqmelody {__version__} ({which}), {package_version('torch')}"
 
     def transcribe(self, samples: FloatArray) -> list[Note]:
         """Recognise with the package's defaults."""
         # Imported here so that the other systems run without loading torch.
-        from seqmelody.transcribe import transcribe
+        from seqmelody.transcription import transcribe
 
         return list(transcribe(samples, SAMPLE_RATE, mode=self.mode, model=self.model).notes)
 
 
 def load(options: Options, *, mode: Mode) -> SeqMelody:
-    """Limit torch's threads; the checkpoint itself is read at the first call."""
+    """Limit torch's threads; read the checkpoint."""
     import torch
 
     torch.set_num_threads(options.threads)

@@ -1,9 +1,9 @@
 """Windows to notes: the most probable path through note states, exact and linear in time.
 
-A state is "no note" or one of the n pitches. At each window the path stays where it is, goes silent,
-or begins a note: of another pitch, or of the same one again, which is how equal notes in a row stay
-apart. Beginning costs what the onset cue says it costs. A begun note lasts ``min_seconds`` at least.
-(Viterbi, 1967, on states with a minimum duration as in segmental hidden Markov models.)
+A state is "no note" or one of the n pitches. At each window the path stays where it is, goes
+silent, or begins a note: of another pitch, or of the same one again, which is how equal notes in a
+row stay apart. Beginning costs what the onset cue says it costs. A begun note lasts ``min_seconds``
+at least. (Viterbi, 1967, on states with a minimum duration as in segmental hidden Markov models.)
 """
 
 from __future__ import annotations

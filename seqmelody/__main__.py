@@ -1,0 +1,5 @@
+"""``python -m seqmelody``: the command line, for launchers that start modules (torchrun)."""
+
+from seqmelody.cli import main
+
+main()
