@@ -79,7 +79,7 @@ def _notes(
         if not soundfont.exists():
             raise InputError(
                 f"{soundfont}: no such SoundFont; 'apt-get install fluid-soundfont-gm' "
-                "brings the default one"
+                "brings the default one, --no-soundfont does without"
             )
         parts.append(
             soundfonts.render_notes(

@@ -77,7 +77,7 @@ def _one_noise(
     if rng.random() < 0.3:  # other places, other microphones: tilt it
         noise = _filter(noise, _colour(n_samples, 6.0, rng))
     rms = float(np.sqrt(np.mean(np.square(noise, dtype=np.float64))))
-    return noise / np.float32(max(rms, 1e-6))
+    return np.asarray(noise / np.float32(max(rms, 1e-6)))
 
 
 def _recorded_noise(n_samples: int, noises: SoundBank, rng: np.random.Generator) -> FloatArray:
@@ -98,7 +98,7 @@ def _add_noise(
 ) -> FloatArray:
     noise = draw_noise(len(sound), config, noises, rng)
     if not active.any() or not np.square(sound[active]).sum() > 0:
-        return sound + noise * np.float32(0.05)
+        return np.asarray(sound + noise * np.float32(0.05))
     snr_db = float(rng.uniform(config.snr_low_db, config.snr_high_db))
     return mix_at_snr(sound, noise, snr_db, active=active)
 
@@ -124,14 +124,16 @@ def _fft_size(n_samples: int) -> int:
 
 def _spectrum(sound: NDArray[np.floating], size: int) -> NDArray[np.complex64]:
     """Real FFT in single precision; torch's is several times faster than NumPy's."""
-    return torch.fft.rfft(torch.from_numpy(sound.astype(np.float32)), size).numpy()
+    spectrum = torch.fft.rfft(torch.from_numpy(sound.astype(np.float32)), size)
+    return np.asarray(spectrum.numpy())
 
 
-def _filter(sound: FloatArray, response: NDArray[np.complexfloating]) -> FloatArray:
+def _filter(sound: FloatArray, response: NDArray[np.inexact]) -> FloatArray:
     """Multiply the spectrum by a response of _fft_size(len(sound)) // 2 + 1 points."""
     size = _fft_size(len(sound))
     product = _spectrum(sound, size) * response.astype(np.complex64)
-    return torch.fft.irfft(torch.from_numpy(product), size)[: len(sound)].numpy()
+    filtered = torch.fft.irfft(torch.from_numpy(product), size)[: len(sound)]
+    return np.asarray(filtered.numpy())
 
 
 def _room(rng: np.random.Generator) -> NDArray[np.float64]:

@@ -65,8 +65,8 @@ class HarmonicFront(nn.Module):
         """(B, S, T, F) to (B, T, n, C)."""
         padded = F.pad(features, self.pad)
         bands = self.get_buffer("bands")
-        around = padded[..., bands.flatten()].unflatten(-1, bands.shape)  # (B, S, T, n, H)
-        around = around.permute(0, 2, 3, 1, 4).flatten(3)  # (B, T, n, S * H)
+        around = padded[..., bands]  # (B, S, T, n, H * bands)
+        around = around.permute(0, 2, 3, 1, 4).flatten(3)  # (B, T, n, S * H * bands)
         pitches = F.relu(self.look(around))
         mixed = self.mix(pitches.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # channels last in memory
         return F.relu(pitches + mixed)

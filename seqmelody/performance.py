@@ -102,7 +102,8 @@ def _one_note(
     speed = 2 ** ((note.pitch - bank.pitch[recording] + offset) / 12)
     played = _read_at(bank, recording, speed, count)
     _shape(played, note, style, release)
-    return played * np.float32(10 ** (rng.normal(0, style.dynamics_db) / 20))
+    gain = np.float32(10 ** (rng.normal(0, style.dynamics_db) / 20))
+    return np.asarray(played * gain)
 
 
 def _read_at(bank: SoundBank, recording: int, speed: NDArray[np.float64], count: int) -> FloatArray:
@@ -114,7 +115,8 @@ def _read_at(bank: SoundBank, recording: int, speed: NDArray[np.float64], count:
     position = position[: int(np.searchsorted(position, len(samples) - 1))]
     index = position.astype(np.int32)
     left = samples[index]
-    return left + (samples[index + 1] - left) * (position - index).astype(np.float32)
+    share = (position - index).astype(np.float32)
+    return np.asarray(left + (samples[index + 1] - left) * share)
 
 
 def _contour(

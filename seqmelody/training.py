@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from rich.progress import Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -120,7 +120,7 @@ def train(
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.peak_rate, weight_decay=config.weight_decay
     )
-    mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.mean_decay))
+    mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.mean_decay))  # type: ignore[no-untyped-call]
     mean.to(accelerator.device)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     accelerator.register_for_checkpointing(mean)
@@ -154,7 +154,9 @@ def train(
             if (step + 1) % config.save_every == 0 or step + 1 == last:
                 _save(accelerator, run, config, model, step + 1)
                 if accelerator.is_main_process:
-                    save_model(mean.module, out, dtype=torch.float16, step=str(step + 1))
+                    save_model(
+                        cast(MelodyModel, mean.module), out, dtype=torch.float16, step=str(step + 1)
+                    )
     return out
 
 

@@ -76,9 +76,7 @@ def test_interrupted_write_leaves_the_old_bank_whole(tmp_path: Path) -> None:
     write_bank(tmp_path, "notes", SOURCES, sounds())
     with pytest.raises(KeyboardInterrupt):
         write_bank(tmp_path, "notes", SOURCES, cut_off())
-    np.testing.assert_allclose(
-        SoundBank(tmp_path, "notes").read(2), sounds()[2].samples, atol=1e-4
-    )
+    np.testing.assert_allclose(SoundBank(tmp_path, "notes").read(2), sounds()[2].samples, atol=1e-4)
 
 
 def test_old_index_never_describes_the_new_array(

@@ -143,9 +143,7 @@ def test_vibrato_swings_as_far_and_as_fast_as_stated(
     assert abs(curve.mean()) < 0.05
 
 
-def test_glide_starts_at_the_note_before(
-    bank: SoundBank, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_glide_starts_at_the_note_before(bank: SoundBank, monkeypatch: pytest.MonkeyPatch) -> None:
     style = replace(PLAIN, glide_share=1.0, glide_seconds=0.1)
     notes = Note(0.0, 0.5, 60), Note(0.52, 1.5, 65)
     sound = play(bank, monkeypatch, style, *notes, seconds=1.5)
@@ -165,9 +163,7 @@ def test_ringing_notes_sound_on(bank: SoundBank, monkeypatch: pytest.MonkeyPatch
     assert np.abs(ringing[tail]).max() > 0.3 * AMPLITUDE
 
 
-def test_recording_shorter_than_the_note(
-    bank: SoundBank, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_recording_shorter_than_the_note(bank: SoundBank, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = play(bank, monkeypatch, PLAIN, Note(0.1, 1.5, 60), source=1)
     assert np.abs(sound[: round(0.4 * SAMPLE_RATE)]).max() > 0.4
     assert not sound[round(0.41 * SAMPLE_RATE) :].any()

@@ -92,8 +92,9 @@ def _trace_back(
     classes = np.zeros(n_frames, dtype=np.int64)
     begins = np.zeros(n_frames, dtype=bool)
     # A note cut by the end of the recording may be shorter than the shortest.
-    age, label = np.unravel_index(int(score.argmax()), score.shape)
-    age, label = (int(age), int(label)) if score.max() > silence else (shortest - 1, NO_NOTE)
+    age, label = shortest - 1, NO_NOTE
+    if score.max() > silence:
+        age, label = divmod(int(score.argmax()), score.shape[1])
     for t in range(n_frames - 1, -1, -1):
         classes[t] = label
         if label == NO_NOTE:
