@@ -31,9 +31,15 @@ def measure_pitch(samples: np.ndarray, expected: float) -> float | None:
         higher = _peak(correlation, period / divisor / 1.03, period / divisor * 1.03)
         if higher is not None and higher[1] > 0.92 * near[1]:
             return None
-    far = _peak(correlation, multiple * near[0] / 1.02, multiple * near[0] * 1.02)
-    lag = far[0] / multiple if far is not None and far[1] > 0.3 else near[0]
-    return 69 + 12 * float(np.log2(SAMPLE_RATE / lag / 440.0))
+    lag, count = near[0], 1
+    while count < multiple:  # in doublings, so that the search never reaches the peaks beside
+        count = min(2 * count, multiple)
+        far = _peak(correlation, (count - 0.3) * lag, (count + 0.3) * lag)
+        if far is None or far[1] < 0.3:
+            break
+        lag = far[0] / count
+    measured = 69 + 12 * float(np.log2(SAMPLE_RATE / lag / 440.0))
+    return measured if abs(measured - expected) <= TOLERANCE_CENTS / 100 else None
 
 
 def _autocorrelation(samples: np.ndarray) -> np.ndarray:

@@ -20,6 +20,8 @@ from seqmelody.noise import GENERATORS, mix_at_snr
 
 FloatArray = NDArray[np.float32]
 
+FAINTEST_POWER = 1e-8  # -80 dB
+
 
 @dataclass(frozen=True, slots=True)
 class AcousticsConfig:
@@ -97,10 +99,16 @@ def _add_noise(
     rng: np.random.Generator,
 ) -> FloatArray:
     noise = draw_noise(len(sound), config, noises, rng)
-    if not active.any() or not np.square(sound[active]).sum() > 0:
+    heard = min(_power(sound[active]), _power(noise[active]))
+    if heard < FAINTEST_POWER:  # no melody, or a noise that pauses just there: no SNR to speak of
         return np.asarray(sound + noise * np.float32(0.05))
     snr_db = float(rng.uniform(config.snr_low_db, config.snr_high_db))
     return mix_at_snr(sound, noise, snr_db, active=active)
+
+
+def _power(samples: FloatArray) -> float:
+    """Mean square; 0 of no samples."""
+    return float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
 
 
 def _through_room_and_filter(
@@ -119,7 +127,7 @@ def _through_room_and_filter(
 def _fft_size(n_samples: int) -> int:
     """Room for the sound and a second of reverberation, of a length that FFTs like."""
     step = 7200  # 2^5 * 3^2 * 5^2: multiples have small factors only, mostly
-    return -(-(n_samples + SAMPLE_RATE // 2) // step) * step
+    return -(-(n_samples + SAMPLE_RATE) // step) * step
 
 
 def _spectrum(sound: NDArray[np.floating], size: int) -> NDArray[np.complex64]:

@@ -18,6 +18,8 @@ from seqmelody.emission import Emission
 from seqmelody.notes import NO_NOTE
 
 ONSET_FLOOR = 0.01  # a missed cue makes an onset unlikely, not impossible
+ONSET_MASS = 1.5  # what the cue of a certain onset adds up to over its frames (see window_targets)
+ONSET_REACH = 2  # frames on either side of a peak that belong to it
 FloatArray = NDArray[np.float64]
 
 
@@ -38,13 +40,23 @@ class Range(NamedTuple):
 def onset_scores(emission: Emission, weight: float = 1.0) -> tuple[FloatArray, FloatArray]:
     """Log-probability that a note begins, and that none does, in each frame: two (T,) arrays.
 
-    Without an onset cue both are 0: nothing is known.
+    The cue spreads an onset over the frames around it, the more so the less sure it is of the
+    frame. So what it says is summed around each peak, where one decision is taken: begin or not.
+    Elsewhere nothing speaks for an onset, and nothing needs to be denied. Without an onset cue
+    both are 0 everywhere: nothing is known.
     """
-    if emission.onset_probs is None:
-        nothing = np.zeros(len(emission))
-        return nothing, nothing
-    onset = np.clip(emission.onset_probs.astype(np.float64), ONSET_FLOOR, 1 - ONSET_FLOOR)
-    return weight * np.log(onset), weight * np.log1p(-onset)
+    begin, stay = np.zeros(len(emission)), np.zeros(len(emission))
+    if emission.onset_probs is None or len(emission) == 0:
+        return begin, stay
+    cue = emission.onset_probs.astype(np.float64)
+    around = np.convolve(cue, np.ones(2 * ONSET_REACH + 1), mode="full")[ONSET_REACH:-ONSET_REACH]
+    before, after = np.append(-np.inf, cue[:-1]), np.append(cue[1:], -np.inf)
+    peak = (cue >= before) & (cue > after)
+    onset = np.clip(around / ONSET_MASS, ONSET_FLOOR, 1 - ONSET_FLOOR)
+    begin[:] = weight * np.log(ONSET_FLOOR)
+    begin[peak] = weight * np.log(onset[peak])
+    stay[peak] = weight * np.log1p(-onset[peak])
+    return begin, stay
 
 
 def align_labels(

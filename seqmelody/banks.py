@@ -142,7 +142,7 @@ class TuneBank:
     def __init__(self, folder: Path) -> None:
         path = folder / "tunes.npz"
         try:
-            with np.load(path) as data:
+            with path.open("rb") as file, np.load(file) as data:
                 self._pitch, self._quarters, self._start = (
                     data["pitch"],
                     data["quarters"],

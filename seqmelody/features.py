@@ -26,7 +26,7 @@ class FeatureConfig:
 
     sample_rate: int = 16_000
     hop: int = 320  # samples: 20 ms, so that the shortest notes of interest (80 ms) last 4 frames
-    windows: tuple[int, ...] = (4096, 2048, 1024)  # samples: 256, 128, 64 ms
+    windows: tuple[int, ...] = (4096, 2048, 1024, 512)  # samples: 256, 128, 64, 32 ms
     lowest: float = 27.0  # MIDI pitch of the first band
     n_bands: int = 276  # 92 semitones: up to just under 8 kHz
     bands_per_semitone: int = 3

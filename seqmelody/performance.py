@@ -37,6 +37,8 @@ class Style:
     ring_share: float  # of notes that ring on under the next
     dynamics_db: float
     attack_seconds: float
+    handover_seconds: float  # in which a voice that sounds one note at a time ends the last
+    slur_share: float  # of new pitches that are reached without a dip in level
 
 
 def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
@@ -50,13 +52,18 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         vibrato_rate=float(rng.uniform(4.5, 7.5)),
         vibrato_delay=float(rng.uniform(0.0, 0.4)),
         glide_share=float(rng.uniform(0.2, 0.9)) if vocal else (0.15 if moving else 0.0),
-        glide_seconds=float(rng.uniform(0.02, 0.12)),
-        scoop=float(rng.uniform(0.0, 2.0)) if vocal else 0.0,
+        glide_seconds=float(rng.uniform(0.04, 0.22) if vocal else rng.uniform(0.02, 0.08)),
+        scoop=float(rng.uniform(0.0, 3.0)) if vocal else 0.0,
         drift=float(rng.uniform(0.0, 0.25)) if vocal else 0.0,
         release_seconds=float(10 ** rng.uniform(-2.0, -0.5)),
         ring_share=0.0 if continuous else float(rng.choice([0.0, 0.3, 1.0])),
         dynamics_db=float(rng.uniform(0.5, 5.0)),
         attack_seconds=float(rng.choice([0.002, 0.002, 0.01, 0.03])) if continuous else 0.001,
+        # Pipes and voices cannot sound two notes at once; bowed strings can, a little.
+        handover_seconds=float(rng.uniform(0.008, 0.05))
+        if rng.random() < (0.85 if continuous else 0.3)
+        else 0.0,
+        slur_share=float(rng.uniform(0.0, 1.0)) if continuous else 0.0,
     )
 
 
@@ -72,9 +79,21 @@ def perform(
         start = round(note.onset * SAMPLE_RATE)
         sound = _one_note(note, previous, style, bank, members, rng)
         sound = sound[: len(out) - start]
+        if style.handover_seconds:
+            slurred = note.pitch != previous and rng.random() < style.slur_share
+            _end_last(out, start, style.handover_seconds, slurred)
         out[start : start + len(sound)] += sound
         previous = note.pitch
     return out[:n_samples]
+
+
+def _end_last(out: FloatArray, start: int, seconds: float, slurred: bool) -> None:
+    """Fade what sounds so far, in place: until the new note, or across its beginning."""
+    count = round(seconds * SAMPLE_RATE)
+    end = start + count // 2 if slurred else start
+    begin = max(0, end - count)
+    out[begin:end] *= np.linspace(1, 0, end - begin, dtype=np.float32)
+    out[end:] = 0.0
 
 
 def playable_range(bank: SoundBank, source: int) -> tuple[int, int]:
@@ -98,7 +117,7 @@ def _one_note(
     rings = rng.random() < style.ring_share
     release = 0.6 if rings else style.release_seconds
     count = int((note.duration + 3 * release) * SAMPLE_RATE)
-    offset = _contour(note.pitch, previous, style, count, rng)  # semitones, at control rate
+    offset = _contour(note, previous, style, count, rng)  # semitones, at control rate
     speed = 2 ** ((note.pitch - bank.pitch[recording] + offset) / 12)
     played = _read_at(bank, recording, speed, count)
     _shape(played, note, style, release)
@@ -120,7 +139,7 @@ def _read_at(bank: SoundBank, recording: int, speed: NDArray[np.float64], count:
 
 
 def _contour(
-    pitch: float, previous: float, style: Style, count: int, rng: np.random.Generator
+    note: Note, previous: float, style: Style, count: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Deviation from the written pitch in semitones, a point every CONTROL samples."""
     coarse = np.arange(0, count + CONTROL, CONTROL) / SAMPLE_RATE  # seconds
@@ -130,8 +149,9 @@ def _contour(
         phase = 2 * np.pi * (style.vibrato_rate * coarse + rng.random())
         deviation += style.vibrato_depth * grown * np.sin(phase)
     if rng.random() < style.glide_share:
-        away = np.clip(previous - pitch, -7, 7) or -style.scoop * rng.random()
-        deviation += away * np.exp(-coarse / style.glide_seconds * 2)
+        away = np.clip(previous - note.pitch, -7, 7) or -style.scoop * rng.random()
+        glide = min(style.glide_seconds, 0.6 * note.duration)  # short notes are reached in time
+        deviation += away * np.exp(-coarse / glide * 2)
     if style.drift:
         deviation += style.drift * np.sin(
             2 * np.pi * (coarse * rng.uniform(0.2, 1.5) + rng.random())

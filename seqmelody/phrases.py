@@ -22,11 +22,11 @@ class PhraseConfig:
     """How often each kind of phrase occurs, and how it is played."""
 
     kinds: tuple[tuple[str, float], ...] = (
-        ("tune", 0.5),
+        ("tune", 0.45),
         ("walk", 0.18),
         ("leaps", 0.14),
         ("run", 0.08),
-        ("repeats", 0.1),
+        ("repeats", 0.15),
     )
     slowest: float = 1.1  # seconds a quarter note
     fastest: float = 0.22

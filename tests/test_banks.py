@@ -88,9 +88,10 @@ def test_old_index_never_describes_the_new_array(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Path, "write_text", stop)
-        write_bank(tmp_path, "notes", SOURCES, sounds()[::-1])
+        with pytest.raises(KeyboardInterrupt):
+            write_bank(tmp_path, "notes", SOURCES, sounds()[::-1])
     with pytest.raises(InputError, match="no such file"):
         SoundBank(tmp_path, "notes")
 

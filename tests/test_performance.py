@@ -6,7 +6,6 @@ The bank here holds pure tones, whose frequency can be measured to a fraction of
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +32,8 @@ PLAIN = Style(
     ring_share=0.0,
     dynamics_db=0.0,
     attack_seconds=0.001,
+    handover_seconds=0.0,
+    slur_share=0.0,
 )
 
 
@@ -161,6 +162,26 @@ def test_ringing_notes_sound_on(bank: SoundBank, monkeypatch: pytest.MonkeyPatch
     ringing = play(bank, monkeypatch, replace(PLAIN, ring_share=1.0), Note(0.0, 0.4, 60))
     assert not damped[tail].any()
     assert np.abs(ringing[tail]).max() > 0.3 * AMPLITUDE
+
+
+@pytest.mark.parametrize("slur_share", [0.0, 1.0])
+def test_new_note_ends_the_last(
+    bank: SoundBank, monkeypatch: pytest.MonkeyPatch, slur_share: float
+) -> None:
+    """Even one that would ring on; a slur has no dip in level, else silence parts the notes."""
+    ringing = replace(PLAIN, ring_share=1.0, attack_seconds=0.03)
+    style = replace(ringing, handover_seconds=0.04, slur_share=slur_share)
+    notes = Note(0.0, 0.5, 60), Note(0.5, 1.0, 67)
+    start = SAMPLE_RATE // 2
+    both = play(bank, monkeypatch, style, *notes)
+    first = play(bank, monkeypatch, style, notes[0])
+    before = start - round(0.041 * SAMPLE_RATE)
+    np.testing.assert_array_equal(both[:before], first[:before])
+    second = both[start + round(0.05 * SAMPLE_RATE) : SAMPLE_RATE]
+    spectrum = np.abs(np.fft.rfft(second * np.hanning(len(second)), SAMPLE_RATE))  # 1 Hz a bin
+    assert spectrum[262] < 0.01 * spectrum[392]  # C4 is gone under G4
+    dip = np.abs(both[start - 60 : start + 60]).max() / AMPLITUDE
+    assert dip > 0.3 if slur_share else dip < 0.2
 
 
 def test_recording_shorter_than_the_note(bank: SoundBank, monkeypatch: pytest.MonkeyPatch) -> None:
