@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -315,29 +314,23 @@ def test_planning_needs_neither_torch_nor_soundfile() -> None:
     assert not {"torch", "numpy", "soundfile", "mido"} & set(modules)
 
 
-needs_model = pytest.mark.skipif(
-    find_spec("seqmelody.transcription") is None, reason="transcription is not written yet"
-)
-
-
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small untrained model."""
-    from seqmelody.model import MelodyModel, ModelConfig, save_model, small_config
+    from seqmelody.encoders import EncoderConfig
+    from seqmelody.model import MelodyModel, ModelConfig, save_model
 
     path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    save_model(MelodyModel(small_config(ModelConfig(), 8, (1, 2))), path)
+    save_model(MelodyModel(ModelConfig(encoder=EncoderConfig(width=8, dilations=(1, 2)))), path)
     return path
 
 
-@needs_model
 def test_modes_agree_with_the_library() -> None:
     from seqmelody.transcription import transcribe
 
     assert inspect.signature(transcribe).parameters["mode"].default == MODES[0]
 
 
-@needs_model
 @pytest.mark.parametrize("mode", MODES)
 def test_decode_for_real(tmp_path: Path, checkpoint: Path, mode: str) -> None:
     record(str(tmp_path / "take.wav"))
@@ -347,7 +340,6 @@ def test_decode_for_real(tmp_path: Path, checkpoint: Path, mode: str) -> None:
     assert done.stdout.startswith(b"onset\toffset\tpitch\tname\tconfidence\n")
 
 
-@needs_model
 def test_bad_audio_for_real(tmp_path: Path, checkpoint: Path) -> None:
     (tmp_path / "text.wav").write_text("no audio")
     arguments = ("decode", "text.wav", "--model", str(checkpoint), "-o", "n.mid")
@@ -359,7 +351,6 @@ def test_bad_audio_for_real(tmp_path: Path, checkpoint: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["text.wav"]
 
 
-@needs_model
 @pytest.mark.parametrize("name", ["text.txt", "missing.safetensors", "."])
 def test_foreign_checkpoint_for_real(tmp_path: Path, name: str) -> None:
     record(str(tmp_path / "take.wav"))
@@ -372,7 +363,6 @@ def test_foreign_checkpoint_for_real(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "n.mid").exists()
 
 
-@needs_model
 def test_a_full_stdout_is_an_error(tmp_path: Path, checkpoint: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
@@ -385,3 +375,32 @@ def test_a_full_stdout_is_an_error(tmp_path: Path, checkpoint: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(b"seqmelody: error: stdout: cannot be written")
     assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ((), "either --bank DIR or --manifest FILE"),
+        (("--bank", "b", "--manifest", "m"), "either --bank DIR or --manifest FILE"),
+        (("--bank", "nowhere"), "no such file"),
+        (("--manifest", "nowhere.jsonl"), "cannot be read as a manifest"),
+        (("--bank", "b", "--init", "nowhere"), "no such model file"),
+    ],
+)
+def test_training_without_data_or_model(
+    tmp_path: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    done = start("train", "run", *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"seqmelody: error: ")
+    assert reason.encode() in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_plot_draws_a_picture(tmp_path: Path, checkpoint: Path) -> None:
+    pytest.importorskip("matplotlib", reason="pictures need the plot extra")
+    record(str(tmp_path / "take.wav"))
+    done = start("plot", "take.wav", "-o", "t.png", "--model", str(checkpoint), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")

@@ -49,11 +49,6 @@ def test_right_pitch_is_measured(pitch: int, cents: int, harmonics: int) -> None
     assert 100 * abs(measured - pitch - cents / 100) < 5
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="for short periods the search around the far peak reaches the peaks beside it; "
-    "mending it changes the pitches in a bank, so it waits for the next bank",
-)
 @pytest.mark.parametrize("pitch", [96, 106])
 def test_high_pitch_is_measured_as_finely(pitch: int) -> None:
     measured = measure_pitch(note(pitch), pitch)
@@ -61,10 +56,6 @@ def test_high_pitch_is_measured_as_finely(pitch: int) -> None:
     assert 100 * abs(measured - pitch) < 5
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a maximum at the edge of the search counts as a peak; also waits for the next bank",
-)
 @pytest.mark.parametrize("wrong_by", [1, -1])
 def test_semitone_errors_are_refused(wrong_by: int) -> None:
     assert measure_pitch(note(60 + wrong_by, harmonics=1), 60) is None
