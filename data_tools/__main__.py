@@ -131,6 +131,21 @@ def tunes(
     typer.echo(f"{collect_tunes(folder, limit=limit, processes=processes)} tunes in {folder}")
 
 
+@app.command()
+def example(
+    folder: Annotated[Path, typer.Argument(help="A bank with the source.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="FLAC file to write.")],
+    source: Annotated[str, typer.Option(help="Instrument of the bank.")] = "samples/flute",
+) -> None:
+    """Play the example melody on an instrument of a bank.
+
+    Example: python -m data_tools example data/bank -o examples/ode_to_joy.flac
+    """
+    from data_tools.example import write_example
+
+    write_example(folder, source, output)
+
+
 def main() -> None:
     """Run the command line; errors are one line each."""
     try:

@@ -13,6 +13,7 @@ import soundfile
 
 from seqmelody.audio import SAMPLE_RATE
 from seqmelody.banks import SoundBank
+from seqmelody.errors import InputError
 from seqmelody.noise import mix_at_snr, pink
 from seqmelody.notes import Note, parse_note_list
 from seqmelody.performance import perform
@@ -29,7 +30,10 @@ def write_example(bank: Path, source: str, out: Path, *, seed: int = 4) -> None:
         notes.append(Note(now, now + 0.92 * beats * BEAT_SECONDS, pitch))
         now += beats * BEAT_SECONDS
     sounds = SoundBank(bank, "notes")
-    number = [s.name for s in sounds.sources].index(source)
+    names = [s.name for s in sounds.sources]
+    if source not in names:
+        raise InputError(f"{bank}: holds no {source!r}; it has, for one, {names[0]!r}")
+    number = names.index(source)
     rng = np.random.default_rng(seed)
     n_samples = round((now + 0.4) * SAMPLE_RATE)
     dry = perform(notes, sounds, number, n_samples, rng)

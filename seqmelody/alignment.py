@@ -19,7 +19,7 @@ from seqmelody.notes import NO_NOTE
 
 ONSET_FLOOR = 0.01  # a missed cue makes an onset unlikely, not impossible
 ONSET_MASS = 1.5  # what the cue of a certain onset adds up to over its frames (see window_targets)
-ONSET_REACH = 2  # frames on either side of a peak that belong to it
+ONSET_REACH = 1  # frames on either side of a peak that belong to it
 FloatArray = NDArray[np.float64]
 
 

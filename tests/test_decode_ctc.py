@@ -22,6 +22,12 @@ def test_best_path_joins_repeats_and_drops_blanks() -> None:
     assert best_path(emission_of([0, 0]).log_probs) == list[Spike]()
 
 
+def test_a_blank_penalty_lets_fainter_notes_through() -> None:
+    log_probs = np.log(np.array([[0.6, 0.3, 0.1], [0.9, 0.05, 0.05], [0.2, 0.1, 0.7]], np.float32))
+    assert [s.label for s in best_path(log_probs)] == [2]
+    assert [s.label for s in best_path(log_probs, blank_penalty=1.0)] == [1, 2]
+
+
 def test_without_timing_notes_stand_at_their_spikes() -> None:
     notes = decode_ctc(emission_of([0] * 5 + [1] + [0] * 9 + [2] + [0] * 4), PAIR)
     assert [(round(n.onset, 3), round(n.offset, 3), n.pitch) for n in notes] == [

@@ -30,6 +30,7 @@ def decode_ctc(
     vocabulary: Vocabulary,
     *,
     timing: Emission | None = None,
+    blank_penalty: float = 0.0,
     min_seconds: float = 0.06,
     early_seconds: float = 1.0,
     late_seconds: float = 0.4,
@@ -41,6 +42,7 @@ def decode_ctc(
         emission: CTC-head log-probabilities, shape (T, n + 1).
         vocabulary: the pitches of the classes.
         timing: the window head's emission; None leaves each note at its spike, until the next.
+        blank_penalty: nats taken off the blank's log-probability: more finds fainter notes.
         min_seconds: no note is shorter.
         early_seconds: how long before its spike a note may begin.
         late_seconds: how long after its spike a note may begin.
@@ -49,7 +51,7 @@ def decode_ctc(
     Returns:
         Notes by onset. Confidence is the probability at the spike.
     """
-    spikes = best_path(emission.log_probs)
+    spikes = best_path(emission.log_probs, blank_penalty)
     if timing is None:
         return _notes_at_spikes(spikes, emission, vocabulary)
     if len(timing) == 0:
@@ -70,9 +72,11 @@ def decode_ctc(
     return [_timed(s, span, timing, vocabulary) for s, span in zip(spikes, spans, strict=True)]
 
 
-def best_path(log_probs: NDArray[np.float32]) -> list[Spike]:
+def best_path(log_probs: NDArray[np.float32], blank_penalty: float = 0.0) -> list[Spike]:
     """Collapse the most probable class of each frame: repeats joined, blanks dropped."""
-    classes = log_probs.argmax(axis=1)
+    best = 1 + log_probs[:, 1:].argmax(axis=1)
+    beats_blank = log_probs[np.arange(len(best)), best] > log_probs[:, NO_NOTE] - blank_penalty
+    classes = np.where(beats_blank, best, NO_NOTE)
     changes = np.flatnonzero(np.diff(classes, prepend=-1))
     ends = np.append(changes[1:], len(classes))
     spikes = []
