@@ -9,13 +9,13 @@ ROOT = Path(__file__).parents[1]
 LAYERS: dict[str, float] = {
     "errors": 0, "notes": 0, "audio": 0, "noise": 0, "emission": 0, "banks": 0,
     "writers": 1, "features": 1, "heads": 1, "alignment": 1, "metrics": 1, "phrases": 1,
-    "performance": 1, "acoustics": 1, "plots": 1,
-    "encoders": 1.5, "decoding": 1.5,
+    "performance": 1, "acoustics": 1,
+    "encoders": 1.5, "decoding": 1.5, "plots": 1.5,
     "model": 2,
     "datasets": 2.5,
     "training": 3, "transcription": 3,
     "commands": 3.5,
-    "cli": 4,
+    "cli": 4, "__main__": 5,
 }  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqmelody.alignment import Range, Span, align_labels
+from seqmelody.alignment import Range, align_labels
+from seqmelody.decoding.spans import notes_of_spans
 from seqmelody.emission import Emission
 from seqmelody.notes import NO_NOTE, Note, Vocabulary
 
@@ -30,7 +31,7 @@ def decode_ctc(
     vocabulary: Vocabulary,
     *,
     timing: Emission | None = None,
-    blank_penalty: float = 0.0,
+    blank_penalty: float = 1.0,
     min_seconds: float = 0.06,
     early_seconds: float = 1.0,
     late_seconds: float = 0.4,
@@ -69,7 +70,8 @@ def decode_ctc(
         min_frames=min_frames,
         onset_weight=onset_weight,
     )
-    return [_timed(s, span, timing, vocabulary) for s, span in zip(spikes, spans, strict=True)]
+    pitches = [vocabulary.to_pitch(s.label) for s in spikes]
+    return notes_of_spans(spans, pitches, [s.prob for s in spikes], timing)
 
 
 def best_path(log_probs: NDArray[np.float32], blank_penalty: float = 0.0) -> list[Spike]:
@@ -110,16 +112,6 @@ def begin_ranges(
         last = max(last, earliest, min(at + late, after, latest))
         ranges.append(Range(first, last))
     return ranges
-
-
-def _timed(spike: Spike, span: Span, timing: Emission, vocabulary: Vocabulary) -> Note:
-    """A note first seen in a frame began, on average, half a hop before its centre."""
-    return Note(
-        max(0.0, timing.frame_to_seconds(span.begin - 0.5)),
-        timing.frame_to_seconds(span.end - 0.5),
-        vocabulary.to_pitch(spike.label),
-        spike.prob,
-    )
 
 
 def _notes_at_spikes(spikes: list[Spike], emission: Emission, vocabulary: Vocabulary) -> list[Note]:

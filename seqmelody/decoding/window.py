@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqmelody.alignment import onset_scores
+from seqmelody.alignment import Span, onset_scores
+from seqmelody.decoding.spans import notes_of_spans
 from seqmelody.emission import Emission
 from seqmelody.notes import NO_NOTE, Note, Vocabulary
 
@@ -21,7 +22,7 @@ def decode_window(
     vocabulary: Vocabulary,
     *,
     min_seconds: float = 0.06,
-    change_cost: float = 1.0,
+    change_cost: float = 0.5,
     onset_weight: float = 1.0,
 ) -> list[Note]:
     """The most probable melody, given each window's class and onset probabilities.
@@ -115,20 +116,15 @@ def _notes(
     emission: Emission,
     vocabulary: Vocabulary,
 ) -> list[Note]:
-    """Notes from each beginning to the next change. A frame stands for the hop around it: a note
-    first seen in frame t began, on average, half a hop before its centre."""
+    """Notes from each beginning to the next change."""
     ends = np.flatnonzero(np.append(begins[1:] | (classes[1:] != classes[:-1]), True)) + 1
-    notes = []
-    for first in np.flatnonzero(begins):
-        last = int(ends[np.searchsorted(ends, first, side="right")])
-        label = int(classes[first])
-        posterior = np.exp(emission.log_probs[first:last, label])
-        notes.append(
-            Note(
-                max(0.0, emission.frame_to_seconds(first - 0.5)),
-                emission.frame_to_seconds(last - 0.5),
-                vocabulary.to_pitch(label),
-                float(posterior.mean()),
-            )
-        )
-    return notes
+    firsts = np.flatnonzero(begins)
+    lasts = ends[np.searchsorted(ends, firsts, side="right")]
+    spans = [Span(int(a), int(b)) for a, b in zip(firsts, lasts, strict=True)]
+    labels = [int(classes[span.begin]) for span in spans]
+    posteriors = [
+        float(np.exp(emission.log_probs[span.begin : span.end, label]).mean())
+        for span, label in zip(spans, labels, strict=True)
+    ]
+    pitches = [vocabulary.to_pitch(label) for label in labels]
+    return notes_of_spans(spans, pitches, posteriors, emission)

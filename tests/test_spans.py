@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from seqmelody.alignment import Span
+from seqmelody.datasets import window_targets
+from seqmelody.decoding.spans import notes_of_spans, onset_seconds
+from seqmelody.emission import Emission
+from seqmelody.notes import Note, Vocabulary
+
+HOP = 0.02
+
+
+def emission_with(cue: np.ndarray | None, n_frames: int = 30) -> Emission:
+    return Emission(np.zeros((n_frames, 2), np.float32), HOP, onset_probs=cue)
+
+
+@pytest.mark.parametrize("onset", [0.2, 0.205, 0.21, 0.2149, 0.3333])
+def test_the_moment_is_read_back_from_the_training_target(onset: float) -> None:
+    notes = [Note(onset, 0.5, 60)]
+    _, cue = window_targets(notes, Vocabulary(60, 60), 30, HOP)
+    frame = int(np.argmax(cue))
+    assert onset_seconds(emission_with(cue), frame) == pytest.approx(onset, abs=0.003)
+
+
+def test_without_a_clear_cue_it_is_half_a_hop_before() -> None:
+    faint = np.full(30, 0.05, np.float32)
+    for emission in (emission_with(None), emission_with(faint)):
+        assert onset_seconds(emission, 10) == pytest.approx(0.19)
+        assert onset_seconds(emission, 0) == 0.0
+
+
+def test_notes_touch_at_most() -> None:
+    cue = np.zeros(30, np.float32)
+    cue[9:12] = [0.5, 0.4, 0.0]  # the second note began before its first frame
+    notes = notes_of_spans([Span(5, 10), Span(10, 15)], [60, 62], [0.5, 0.7], emission_with(cue))
+    assert notes[0].offset == notes[1].onset < 0.19
+    assert [(n.pitch, n.confidence) for n in notes] == [(60, 0.5), (62, 0.7)]
