@@ -85,7 +85,7 @@ def test_a_repeated_note_is_two_notes_where_the_cue_says_so() -> None:
 
 
 def test_a_flicker_of_one_window_is_no_note() -> None:
-    assert decode_window(emission_of([1] * 10 + [2] + [1] * 10, [0]), PAIR)[0].duration > 0.4
+    assert decode_window(emission_of([0] + [1] * 10 + [2] + [1] * 10, [1]), PAIR)[0].duration > 0.4
 
 
 def test_nothing_in_nothing_out() -> None:
