@@ -56,7 +56,7 @@ def test_a_small_model_learns_four_melodies_by_heart(tmp_path: Path) -> None:
     torch.manual_seed(0)
     data = Melodies()
     config = TrainConfig(
-        steps=150, batch_size=4, peak_rate=5e-3, warmup_steps=10, mean_decay=0.9, workers=0
+        steps=250, batch_size=4, peak_rate=5e-3, warmup_steps=10, mean_decay=0.9, workers=0
     )
     path = train(MelodyModel(SMALL), data, tmp_path / "run", config)
     model = load_model(path)

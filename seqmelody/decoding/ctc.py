@@ -34,7 +34,7 @@ def decode_ctc(
     blank_penalty: float = 1.0,
     min_seconds: float = 0.06,
     early_seconds: float = 1.0,
-    late_seconds: float = 0.4,
+    late_seconds: float = 1.0,
     onset_weight: float = 1.0,
 ) -> list[Note]:
     """Best path (Graves et al., 2006, section 3.2), timed.
@@ -95,9 +95,9 @@ def begin_ranges(
 ) -> list[Range]:
     """Frames in which each note may begin, given its spike.
 
-    A note begins at most ``early`` frames before its spike and ``late`` after, not before the
-    previous note's spike less ``late``, and not after the next note's spike; but ranges are widened
-    where notes of ``min_frames`` would not fit otherwise.
+    A note begins at most ``early`` frames before its spike and ``late`` after, and not before the
+    previous note's spike less ``late``; the next note's spike is no bound, since all spikes may
+    fire early. Ranges are widened where notes of ``min_frames`` would not fit otherwise.
     """
     n_notes = len(centre)
     ranges: list[Range] = []
@@ -106,10 +106,9 @@ def begin_ranges(
     for k, at in enumerate(centre):
         latest = n_frames - (n_notes - k) * min_frames  # later, the others would not fit
         before = centre[k - 1] - late if k else 0
-        after = centre[k + 1] if k + 1 < n_notes else n_frames
         first = max(first, min(max(0, at - early, before), latest))
         earliest = max(first, earliest + min_frames)
-        last = max(last, earliest, min(at + late, after, latest))
+        last = max(last, earliest, min(at + late, latest))
         ranges.append(Range(first, last))
     return ranges
 
