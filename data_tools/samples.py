@@ -1,7 +1,9 @@
 """Folders of single-note recordings, and folders of noise recordings.
 
 Notes lie in one folder for each instrument; a file's name starts with its MIDI number, as in
-``oboe/064_2.ogg``. A note whose measured pitch disagrees with its name is dropped.
+``oboe/064_2.ogg``, or is a note's name with ``s`` for sharp, as in ``harp/Fs3.mp3``. A note whose
+measured pitch disagrees with its name is dropped. A file ``licence.txt`` beside the folders states
+their licence.
 """
 
 from __future__ import annotations
@@ -17,14 +19,19 @@ from data_tools.soundfonts import trim
 from seqmelody.audio import SAMPLE_RATE, find_audio, load
 from seqmelody.banks import Sound, Source
 from seqmelody.errors import InputError
+from seqmelody.notes import parse_pitch
 
-PLUCKED = re.compile(r"guitar|mandolin|banjo|harp|piano|pizz|double_bass_rubner|marimba|vibra")
+PLUCKED = re.compile(
+    r"guitar|mandolin|banjo|harp|piano|pizz|double_bass_rubner|marimba|vibra|xylo|electric"
+)
 
 
-def sample_sources(folder: Path, licence: str) -> list[Source]:
+def sample_sources(folder: Path) -> list[Source]:
     """One source for each instrument folder."""
+    stated = folder / "licence.txt"
+    licence = stated.read_text().strip() if stated.exists() else f"as stated beside {folder.name}"
     return [
-        Source(f"samples/{f.name}", str(folder.name), licence, not PLUCKED.search(f.name))
+        Source(f"{folder.name}/{f.name}", str(folder.name), licence, not PLUCKED.search(f.name))
         for f in instrument_folders(folder)
     ]
 
@@ -46,15 +53,27 @@ def read_notes(
     """Every note of every instrument folder, or one every ``pitch_step`` semitones."""
     for number, instrument in enumerate(instrument_folders(folder)):
         wanted = 0  # the lowest pitch to take next
-        for path in find_audio(instrument):
-            stated = re.match(r"\d+", path.stem)
-            if stated is None or int(stated.group()) < wanted:
+        named = ((stated_pitch(path.stem), path) for path in find_audio(instrument))
+        for stated, path in sorted((pitch, path) for pitch, path in named if pitch is not None):
+            if stated < wanted:
                 continue
             samples = trim(load(path))[: int(seconds * SAMPLE_RATE)]
-            pitch = measure_pitch(samples, int(stated.group()))
+            pitch = measure_pitch(samples, stated)
             if pitch is not None:
-                wanted = int(stated.group()) + pitch_step if pitch_step else 0
+                wanted = stated + pitch_step if pitch_step else 0
                 yield Sound(samples, pitch, first_source + number)
+
+
+def stated_pitch(name: str) -> int | None:
+    """MIDI number that a file's name states: ``064_2`` or ``Fs3``; None if it states none."""
+    number = re.match(r"\d+", name)
+    if number is not None:
+        return int(number.group())
+    named = re.fullmatch(r"([A-G])(s?)(-?\d)", name)
+    if named is None:
+        return None
+    letter, sharp, octave = named.groups()
+    return parse_pitch(f"{letter}{'#' if sharp else ''}{octave}")
 
 
 def read_noises(folder: Path, source: int) -> Iterator[Sound]:

@@ -18,6 +18,10 @@ from seqmelody.banks import Sound, Source
 from seqmelody.errors import InputError
 
 RENDER_RATE = 48_000  # FluidSynth does not low-pass when it lowers a sample's rate; soxr does
+ORIGINS = {  # file: (package, licence)
+    "FluidR3_GM.sf2": ("Debian fluid-soundfont-gm", "MIT"),
+    "MuseScore_General_Full.sf3": ("Debian musescore-general-soundfont", "MIT"),
+}
 CONTINUOUS = frozenset([*range(40, 45), *range(48, 55), *range(56, 80), *range(80, 92), 110, 111])
 PROGRAMS = (
     *range(0, 8), 9, 10, 11, 12, 13, 15, 20, 21, 22, 23, *range(24, 31), *range(32, 46), 46,
@@ -30,10 +34,11 @@ RANGES = {  # (lowest, highest) MIDI pitch worth rendering, by General MIDI fami
 }  # fmt: skip
 
 
-def program_sources(name: str, origin: str, licence: str) -> list[Source]:
+def program_sources(font: Path) -> list[Source]:
     """One source for each program."""
+    origin, licence = ORIGINS.get(font.name, (str(font), "as the SoundFont states"))
     return [
-        Source(f"{name}/{program:03d}", origin, licence, program in CONTINUOUS)
+        Source(f"{font.stem}/{program:03d}", origin, licence, program in CONTINUOUS)
         for program in PROGRAMS
     ]
 

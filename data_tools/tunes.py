@@ -1,24 +1,33 @@
 """Melodies of the ``music21`` corpora as (pitch, quarter-note length) lists.
 
-Ryan's Mammoth Collection is left out: tunes of it are in the development clips.
+Ryan's Mammoth Collection is left out: tunes of it are in the development clips. A tune that comes
+twice, in whatever key and note values, is kept once. Which part a tune belongs to (nine in ten
+train, the others are for development and tests) follows from how it begins, so that variants of
+one tune never face each other across the split.
 """
 
 from __future__ import annotations
 
+import itertools
 import signal
+import zlib
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from rich.progress import track
 
-from seqmelody.banks import write_tunes
+from seqmelody.banks import REST, write_tunes
 from seqmelody.errors import InputError
 
 COLLECTIONS = ("essenFolksong", "oneills1850", "airdsAirs")
+SHORTEST_TUNE = 8  # notes
+PARTS = ("train", "dev", "test")
+Tune = list[tuple[int, float]]  # (MIDI pitch or REST, quarter notes)
 
 
 def collect_tunes(folder: Path, *, limit: int | None = None, processes: int = 1) -> int:
-    """Write ``tunes.npz`` into a bank folder; return how many different tunes it holds."""
+    """Write ``tunes.npz`` (to train on), ``tunes_dev.npz`` and ``tunes_test.npz`` into a bank
+    folder; return how many different tunes there are."""
     try:
         from music21 import corpus
     except ImportError:
@@ -27,17 +36,40 @@ def collect_tunes(folder: Path, *, limit: int | None = None, processes: int = 1)
     paths = [p for p in paths if str(p).endswith(".abc")]
     if limit is not None and limit < len(paths):  # spread over the collections
         paths = [paths[i * len(paths) // limit] for i in range(limit)]
-    seen: set[tuple[tuple[int, float], ...]] = set()
+    different: dict[tuple[tuple[int, float], ...], Tune] = {}
     with ProcessPoolExecutor(processes) as pool:
         for tunes in track(
             pool.map(_read_file, paths), description="Reading tunes", total=len(paths)
         ):
-            seen.update(tuple(t) for t in tunes if len(t) >= 8)
-    write_tunes(folder, [list(t) for t in sorted(seen)])
-    return len(seen)
+            for tune in tunes:
+                if sum(pitch != REST for pitch, _ in tune) >= SHORTEST_TUNE:
+                    different.setdefault(shape(tune), tune)
+    for part in PARTS:
+        chosen = [tune for _, tune in sorted(different.items()) if part_of(tune) == part]
+        write_tunes(folder, chosen, part)
+    return len(different)
 
 
-def _read_file(path: Path) -> list[list[tuple[int, float]]]:
+def shape(tune: Tune) -> tuple[tuple[int, float], ...]:
+    """What stays of a tune in another key and other note values: (interval from its first note,
+    share of its longest note) of each note; rests are (REST, share)."""
+    first = next(pitch for pitch, _ in tune if pitch != REST)
+    longest = max(quarters for _, quarters in tune)
+    return tuple(
+        (pitch - first + 128 if pitch != REST else REST, round(quarters / longest, 4))
+        for pitch, quarters in tune
+    )
+
+
+def part_of(tune: Tune) -> str:
+    """Train, dev or test, by a checksum of the tune's first intervals."""
+    pitches = [pitch for pitch, _ in tune if pitch != REST][: SHORTEST_TUNE + 1]
+    intervals = ",".join(str(b - a) for a, b in itertools.pairwise(pitches))
+    lot = zlib.crc32(intervals.encode()) % 20
+    return "dev" if lot == 0 else "test" if lot == 1 else "train"
+
+
+def _read_file(path: Path) -> list[Tune]:
     """Tunes of one ABC file, which may hold one or hundreds."""
     from music21 import converter, stream
 
@@ -47,9 +79,9 @@ def _read_file(path: Path) -> list[list[tuple[int, float]]]:
     return [_melody(s) for s in scores]
 
 
-def _melody(score: object) -> list[tuple[int, float]]:
+def _melody(score: object) -> Tune:
     """Pitches and lengths of a score's single line; ties joined, grace notes and chords dropped."""
-    notes: list[tuple[int, float]] = []
+    notes: Tune = []
     for element in score.flatten().stripTies().notesAndRests:  # type: ignore[attr-defined]
         quarters = float(element.quarterLength)
         if quarters <= 0:
@@ -57,5 +89,5 @@ def _melody(score: object) -> list[tuple[int, float]]:
         if element.isNote:
             notes.append((int(element.pitch.midi), quarters))
         elif element.isRest:
-            notes.append((0, quarters))
+            notes.append((REST, quarters))
     return notes

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -28,9 +29,10 @@ class AcousticsConfig:
     """How often, and how much, a clip is spoilt."""
 
     clean_share: float = 0.15
-    snr_low_db: float = -15.0
-    snr_high_db: float = 30.0
-    recorded_share: float = 0.6  # of noises; the others are generated
+    snr_low_db: float = -16.0
+    snr_high_db: float = 27.0
+    babble_share: float = 0.07  # of noises: many voices at once
+    recorded_share: float = 0.55  # of the other noises; the rest is generated
     second_noise_share: float = 0.25
     room_share: float = 0.5
     colour_share: float = 0.6
@@ -40,11 +42,18 @@ class AcousticsConfig:
     dropout_share: float = 0.03
 
 
+class NoiseBanks(NamedTuple):
+    """Where noise comes from, besides the generators."""
+
+    recorded: SoundBank | None = None
+    voices: SoundBank | None = None  # to be heard all at once
+
+
 def record(
     dry: FloatArray,
     active: NDArray[np.bool_],
     config: AcousticsConfig,
-    noises: SoundBank | None,
+    noises: NoiseBanks,
     rng: np.random.Generator,
 ) -> FloatArray:
     """The dry sound as some microphone in some place would have recorded it; same length.
@@ -58,7 +67,7 @@ def record(
 
 
 def draw_noise(
-    n_samples: int, config: AcousticsConfig, noises: SoundBank | None, rng: np.random.Generator
+    n_samples: int, config: AcousticsConfig, noises: NoiseBanks, rng: np.random.Generator
 ) -> FloatArray:
     """Some noise, recorded or generated, sometimes two at once."""
     noise = _one_noise(n_samples, config, noises, rng)
@@ -69,11 +78,13 @@ def draw_noise(
 
 
 def _one_noise(
-    n_samples: int, config: AcousticsConfig, noises: SoundBank | None, rng: np.random.Generator
+    n_samples: int, config: AcousticsConfig, noises: NoiseBanks, rng: np.random.Generator
 ) -> FloatArray:
     """One noise at RMS 1."""
-    if noises is not None and rng.random() < config.recorded_share:
-        noise = _recorded_noise(n_samples, noises, rng)
+    if noises.voices is not None and rng.random() < config.babble_share:
+        noise = babble(n_samples, noises.voices, rng)
+    elif noises.recorded is not None and rng.random() < config.recorded_share:
+        noise = _recorded_noise(n_samples, noises.recorded, rng)
     else:
         noise = GENERATORS[str(rng.choice(list(GENERATORS)))](n_samples, rng)
     if rng.random() < 0.3:  # other places, other microphones: tilt it
@@ -91,11 +102,21 @@ def _recorded_noise(n_samples: int, noises: SoundBank, rng: np.random.Generator)
     return noises.read(i, int(rng.integers(length - n_samples)), n_samples)
 
 
+def babble(n_samples: int, voices: SoundBank, rng: np.random.Generator) -> FloatArray:
+    """Six to twenty voices at once, none much louder than another."""
+    total = np.zeros(n_samples, dtype=np.float32)
+    for _ in range(int(rng.integers(6, 21))):
+        voice = _recorded_noise(n_samples, voices, rng)
+        rms = float(np.sqrt(np.mean(np.square(voice))))
+        total += voice * np.float32(10 ** (rng.normal(0, 2) / 20) / max(rms, 1e-3))
+    return total
+
+
 def _add_noise(
     sound: FloatArray,
     active: NDArray[np.bool_],
     config: AcousticsConfig,
-    noises: SoundBank | None,
+    noises: NoiseBanks,
     rng: np.random.Generator,
 ) -> FloatArray:
     noise = draw_noise(len(sound), config, noises, rng)

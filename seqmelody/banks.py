@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from seqmelody.errors import InputError
 
 FULL_SCALE = 32767.0
+REST = 0  # in place of a pitch, in tunes
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +138,10 @@ def write_bank(folder: Path, kind: str, sources: list[Source], sounds: Iterable[
 
 
 class TuneBank:
-    """Tunes as (pitch, quarter-note length) pairs; pitch 0 is a rest."""
+    """Tunes as (pitch, quarter-note length) pairs; ``part`` is train, dev or test."""
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / "tunes.npz"
+    def __init__(self, folder: Path, part: str = "train") -> None:
+        path = folder / _tunes_name(part)
         try:
             with path.open("rb") as file, np.load(file) as data:
                 self._pitch, self._quarters, self._start = (
@@ -162,20 +163,24 @@ class TuneBank:
         return len(self._start) - 1
 
     def read(self, i: int) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
-        """Pitches (MIDI, 0 = rest) and lengths in quarter notes of tune ``i``."""
+        """Pitches (MIDI or REST) and lengths in quarter notes of tune ``i``."""
         piece = slice(self._start[i], self._start[i + 1])
         return self._pitch[piece], self._quarters[piece]
 
 
-def write_tunes(folder: Path, tunes: list[list[tuple[int, float]]]) -> None:
-    """Write tunes, each a list of (MIDI pitch or 0, quarter notes)."""
+def write_tunes(folder: Path, tunes: list[list[tuple[int, float]]], part: str = "train") -> None:
+    """Write tunes, each a list of (MIDI pitch or REST, quarter notes)."""
     folder.mkdir(parents=True, exist_ok=True)
     flat = [note for tune in tunes for note in tune]
-    part = folder / "tunes.part.npz"
+    fresh = folder / "tunes.part.npz"
     np.savez_compressed(
-        part,
+        fresh,
         pitch=np.array([p for p, _ in flat], dtype=np.int16),
         quarters=np.array([q for _, q in flat], dtype=np.float32),
         start=np.cumsum([0, *(len(t) for t in tunes)]),
     )
-    part.replace(folder / "tunes.npz")
+    fresh.replace(folder / _tunes_name(part))
+
+
+def _tunes_name(part: str) -> str:
+    return "tunes.npz" if part == "train" else f"tunes_{part}.npz"

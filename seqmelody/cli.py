@@ -172,6 +172,10 @@ def train(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Clips a step.", show_default="the recipe's")
     ] = None,
+    peak_rate: Annotated[
+        float | None,
+        typer.Option(min=1e-7, help="Highest learning rate.", show_default="the recipe's"),
+    ] = None,
     save_every: Annotated[
         int | None, typer.Option(min=1, help="Steps between saves.", show_default="the recipe's")
     ] = None,
@@ -199,6 +203,7 @@ def train(
         init,
         steps=steps,
         batch_size=batch_size,
+        peak_rate=peak_rate,
         save_every=save_every,
         seed=seed,
     )

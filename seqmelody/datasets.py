@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from seqmelody.acoustics import AcousticsConfig, record
+from seqmelody.acoustics import AcousticsConfig, NoiseBanks, record
 from seqmelody.audio import SAMPLE_RATE, load
 from seqmelody.banks import SoundBank, TuneBank
 from seqmelody.errors import InputError
@@ -26,6 +26,7 @@ from seqmelody.model import ModelConfig
 from seqmelody.notes import NO_NOTE, Note, Vocabulary
 from seqmelody.performance import perform, playable_range
 from seqmelody.phrases import PhraseConfig, make_phrase
+from seqmelody.takes import TakeBank, cut_clip
 
 FloatArray = NDArray[np.float32]
 
@@ -45,6 +46,8 @@ class ClipConfig:
 
     seconds: float = 5.0
     silent_share: float = 0.04  # no melody at all, noise only
+    accompanied_share: float = 0.05  # another instrument plays, more softly
+    take_share: float = 0.3  # cut from whole takes, where the bank has some
     phrase: PhraseConfig = field(default_factory=PhraseConfig)
     acoustics: AcousticsConfig = field(default_factory=AcousticsConfig)
 
@@ -58,7 +61,11 @@ class ComposedClips(Dataset[Example]):
         self.config = config or ClipConfig()
         self.vocabulary, self.seed = vocabulary, seed
         self.notes = SoundBank(folder, "notes")
-        self.noise = SoundBank(folder, "noise") if (folder / "noise.json").exists() else None
+        self.takes = TakeBank(folder) if (folder / "takes.json").exists() else None
+        self.noises = NoiseBanks(
+            SoundBank(folder, "noise") if (folder / "noise.json").exists() else None,
+            self.takes.sounds if self.takes is not None else None,
+        )
         self.tunes = TuneBank(folder)
         ranges = {int(s): self._range(int(s)) for s in np.unique(self.notes.source)}
         self.ranges = {s: (low, high) for s, (low, high) in ranges.items() if low <= high}
@@ -76,16 +83,37 @@ class ComposedClips(Dataset[Example]):
     def __getitem__(self, index: int) -> Example:
         rng = np.random.default_rng([self.seed, index])
         n_samples = round(self.config.seconds * SAMPLE_RATE)
-        notes: list[Note] = []
-        dry = np.zeros(n_samples, dtype=np.float32)
-        if rng.random() >= self.config.silent_share:
-            source = int(rng.choice(self.sources))
-            low, high = self._tessitura(source, rng)
-            notes = make_phrase(self.config.phrase, self.tunes, low, high, self.config.seconds, rng)
-            dry = perform(notes, self.notes, source, n_samples, rng)
+        dry, notes = self._melody(n_samples, rng)
         active = sounding(notes, n_samples)
-        waveform = record(dry, active, self.config.acoustics, self.noise, rng)
+        if notes and rng.random() < self.config.accompanied_share:
+            dry = dry + self._accompaniment(dry, n_samples, rng)
+        waveform = record(dry, active, self.config.acoustics, self.noises, rng)
         return Example(waveform, tuple(round(n.pitch) for n in notes), tuple(notes))
+
+    def _melody(self, n_samples: int, rng: np.random.Generator) -> tuple[FloatArray, list[Note]]:
+        """Dry sound and its notes: none, a stretch of a take, or a phrase played here."""
+        kind = rng.random()
+        if kind < self.config.silent_share:
+            return np.zeros(n_samples, dtype=np.float32), []
+        if self.takes is not None and kind < self.config.silent_share + self.config.take_share:
+            dry, notes = cut_clip(self.takes, int(rng.integers(len(self.takes))), n_samples, rng)
+            if all(n.pitch in self.vocabulary for n in notes):
+                return dry, notes
+        return self._phrase(n_samples, rng)
+
+    def _phrase(self, n_samples: int, rng: np.random.Generator) -> tuple[FloatArray, list[Note]]:
+        source = int(rng.choice(self.sources))
+        low, high = self._tessitura(source, rng)
+        notes = make_phrase(self.config.phrase, self.tunes, low, high, self.config.seconds, rng)
+        return perform(notes, self.notes, source, n_samples, rng), notes
+
+    def _accompaniment(
+        self, melody: FloatArray, n_samples: int, rng: np.random.Generator
+    ) -> FloatArray:
+        """Another phrase, 8 to 25 dB softer than the melody."""
+        other, _ = self._phrase(n_samples, rng)
+        loudness = np.sqrt(np.mean(melody**2) / max(float(np.mean(other**2)), 1e-9))
+        return np.asarray(other * np.float32(loudness * 10 ** (rng.uniform(-25, -8) / 20)))
 
     def _tessitura(self, source: int, rng: np.random.Generator) -> tuple[int, int]:
         """The part of the instrument's range that this clip uses: mostly two octaves."""

@@ -37,6 +37,7 @@ class Style:
     ring_share: float  # of notes that ring on under the next
     dynamics_db: float
     attack_seconds: float
+    late_seconds: float  # from the onset until the instrument speaks
     handover_seconds: float  # in which a voice that sounds one note at a time ends the last
     slur_share: float  # of new pitches that are reached without a dip in level
 
@@ -58,7 +59,11 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         release_seconds=float(10 ** rng.uniform(-2.0, -0.5)),
         ring_share=0.0 if continuous else float(rng.choice([0.0, 0.3, 1.0])),
         dynamics_db=float(rng.uniform(0.5, 5.0)),
-        attack_seconds=float(rng.choice([0.002, 0.002, 0.01, 0.03])) if continuous else 0.001,
+        # From tongued pipes to bows that take a tenth of a second to speak.
+        attack_seconds=float(10 ** rng.uniform(-2.0, -0.95))
+        if continuous and rng.random() < 0.55
+        else 0.001,
+        late_seconds=float(rng.uniform(0.0, 0.035)) if rng.random() < 0.3 else 0.0,
         # Pipes and voices cannot sound two notes at once; bowed strings can, a little.
         handover_seconds=float(rng.uniform(0.008, 0.05))
         if rng.random() < (0.85 if continuous else 0.3)
@@ -76,7 +81,7 @@ def perform(
     out = np.zeros(n_samples + SAMPLE_RATE, dtype=np.float32)
     previous = notes[0].pitch if notes else 0.0
     for note in notes:
-        start = round(note.onset * SAMPLE_RATE)
+        start = min(round((note.onset + style.late_seconds) * SAMPLE_RATE), n_samples)
         sound = _one_note(note, previous, style, bank, members, rng)
         sound = sound[: len(out) - start]
         if style.handover_seconds:

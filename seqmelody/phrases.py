@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqmelody.banks import TuneBank
+from seqmelody.banks import REST, TuneBank
 from seqmelody.notes import Note
 
-SHORTEST_SECONDS, LONGEST_SECONDS = 0.08, 2.4
-REST = 0
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.07, 2.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +21,14 @@ class PhraseConfig:
     """How often each kind of phrase occurs, and how it is played."""
 
     kinds: tuple[tuple[str, float], ...] = (
-        ("tune", 0.45),
-        ("walk", 0.18),
-        ("leaps", 0.14),
-        ("run", 0.08),
-        ("repeats", 0.15),
+        ("tune", 0.47),
+        ("walk", 0.15),
+        ("leaps", 0.11),
+        ("run", 0.13),
+        ("repeats", 0.14),
     )
     slowest: float = 1.1  # seconds a quarter note
-    fastest: float = 0.22
+    fastest: float = 0.2
 
 
 def make_phrase(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seqmelody import acoustics
-from seqmelody.acoustics import AcousticsConfig, draw_noise, record
+from seqmelody.acoustics import AcousticsConfig, NoiseBanks, draw_noise, record
 from seqmelody.audio import SAMPLE_RATE
 from seqmelody.banks import Sound, SoundBank, Source, write_bank
 
@@ -54,7 +54,11 @@ def run(
 ) -> np.ndarray:
     sound, active = melody()
     return record(
-        sound if dry is None else dry, active, config, noises, np.random.default_rng(seed)
+        sound if dry is None else dry,
+        active,
+        config,
+        NoiseBanks(recorded=noises),
+        np.random.default_rng(seed),
     )
 
 
@@ -130,7 +134,9 @@ def test_recorded_noise_comes_from_the_bank(tmp_path: Path, seconds: float) -> N
     write_bank(tmp_path, "noise", [Source("w", "tests", "MIT")], [Sound(whistle, float("nan"), 0)])
     noises = SoundBank(tmp_path, "noise")
     config = replace(NOISY, recorded_share=1.0)
-    pieces = [draw_noise(N, config, noises, np.random.default_rng(seed)) for seed in range(4)]
+    pieces = [
+        draw_noise(N, config, NoiseBanks(noises), np.random.default_rng(seed)) for seed in range(4)
+    ]
     for noise in pieces:
         spectrum = np.abs(np.fft.rfft(noise))
         assert np.argmax(spectrum) == 1000 * SECONDS
@@ -140,7 +146,7 @@ def test_recorded_noise_comes_from_the_bank(tmp_path: Path, seconds: float) -> N
 
 def test_single_noise_has_unit_rms() -> None:
     for seed in range(10):
-        noise = draw_noise(N, NOISY, None, np.random.default_rng(seed))
+        noise = draw_noise(N, NOISY, NoiseBanks(), np.random.default_rng(seed))
         assert np.sqrt(np.mean(noise.astype(np.float64) ** 2)) == pytest.approx(1.0, abs=1e-3)
 
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS: dict[str, float] = {
     "errors": 0, "notes": 0, "audio": 0, "noise": 0, "emission": 0, "banks": 0,
     "writers": 1, "features": 1, "heads": 1, "alignment": 1, "metrics": 1, "phrases": 1,
-    "performance": 1, "acoustics": 1,
+    "performance": 1, "acoustics": 1, "takes": 1,
     "encoders": 1.5, "decoding": 1.5, "plots": 1.5,
     "model": 2,
     "datasets": 2.5,

@@ -13,7 +13,7 @@ def run(
     bank: Path | None,
     manifest: Path | None,
     init: Path | None,
-    **settings: int | None,
+    **settings: float | None,
 ) -> Path:
     """Train in ``folder``, or go on there; return the path of the trained model.
 
