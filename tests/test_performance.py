@@ -32,6 +32,7 @@ PLAIN = Style(
     ring_share=0.0,
     dynamics_db=0.0,
     attack_seconds=0.001,
+    late_seconds=0.0,
     handover_seconds=0.0,
     slur_share=0.0,
 )
