@@ -164,7 +164,8 @@ def _plot_distributions(sets: dict[str, Measured], path: Path) -> None:
     figure, axes = plt.subplots(2, 3, figsize=(13, 7))
     for axis, (name, title) in zip(axes.flat, ROWS.items(), strict=False):
         both = np.concatenate([getattr(m, name) for m in sets.values()])
-        bins = np.linspace(*np.percentile(both, (1, 99)), 40)
+        low, high = np.percentile(both, (1, 99))
+        bins = np.linspace(low, high, 40)
         for who, measured in sets.items():
             axis.hist(getattr(measured, name), bins, density=True, alpha=0.5, label=who)
         axis.set_xlabel(title)

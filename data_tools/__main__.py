@@ -32,6 +32,7 @@ def bank(
         typer.Option(help="Folder with one folder of single notes for each instrument."),
     ] = None,
     noise: Annotated[list[Path] | None, typer.Option(help="Folder of noise recordings.")] = None,
+    rooms: Annotated[Path | None, typer.Option(help="Folder of impulse responses.")] = None,
     compact: Annotated[
         bool, typer.Option(help="At most 50 MB: fewer pitches, shorter notes and noises.")
     ] = False,
@@ -59,6 +60,11 @@ def bank(
     if noise:
         count = write_bank(folder, "noise", noise_sources, track(noise_sounds, description="Noise"))
         typer.echo(f"{count} noises in {folder}")
+    if rooms:
+        from data_tools.samples import read_rooms
+
+        source = Source(rooms.name, str(rooms), "as stated beside the recordings")
+        typer.echo(f"{write_bank(folder, 'rooms', [source], read_rooms(rooms, 0))} rooms")
 
 
 def _notes(

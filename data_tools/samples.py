@@ -83,3 +83,14 @@ def read_noises(folder: Path, source: int) -> Iterator[Sound]:
         rms = float(np.sqrt(np.mean(samples**2)))
         if rms > 1e-5:
             yield Sound(np.clip(samples * (0.1 / rms), -1, 1), float("nan"), source)
+
+
+def read_rooms(folder: Path, source: int) -> Iterator[Sound]:
+    """Every impulse response in a folder, at most a second of it, the direct sound first."""
+    for path in find_audio(folder):
+        samples = load(path)
+        direct = int(np.abs(samples).argmax()) if len(samples) else 0
+        height = float(np.abs(samples[direct])) if len(samples) else 0.0
+        if height > 1e-5:
+            kept = samples[direct : direct + SAMPLE_RATE] / height
+            yield Sound(kept, float("nan"), source)

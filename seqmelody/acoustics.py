@@ -35,6 +35,7 @@ class AcousticsConfig:
     recorded_share: float = 0.55  # of the other noises; the rest is generated
     second_noise_share: float = 0.25
     room_share: float = 0.5
+    recorded_room_share: float = 0.5  # of rooms, where there are recorded ones
     colour_share: float = 0.6
     band_limit_share: float = 0.12
     clip_share: float = 0.05
@@ -42,49 +43,50 @@ class AcousticsConfig:
     dropout_share: float = 0.03
 
 
-class NoiseBanks(NamedTuple):
-    """Where noise comes from, besides the generators."""
+class Surroundings(NamedTuple):
+    """Recorded places and their noises, for use beside the generated ones."""
 
-    recorded: SoundBank | None = None
+    noises: SoundBank | None = None
     voices: SoundBank | None = None  # to be heard all at once
+    rooms: SoundBank | None = None  # impulse responses, the direct sound first and of height 1
 
 
 def record(
     dry: FloatArray,
     active: NDArray[np.bool_],
     config: AcousticsConfig,
-    noises: NoiseBanks,
+    places: Surroundings,
     rng: np.random.Generator,
 ) -> FloatArray:
     """The dry sound as some microphone in some place would have recorded it; same length.
 
     ``active`` marks the samples where the melody sounds; the SNR is measured there.
     """
-    sound = _through_room_and_filter(dry, config, rng)
+    sound = _through_room_and_filter(dry, config, places.rooms, rng)
     if rng.random() >= config.clean_share:
-        sound = _add_noise(sound, active, config, noises, rng)
+        sound = _add_noise(sound, active, config, places, rng)
     return _through_recorder(sound, config, rng)
 
 
 def draw_noise(
-    n_samples: int, config: AcousticsConfig, noises: NoiseBanks, rng: np.random.Generator
+    n_samples: int, config: AcousticsConfig, places: Surroundings, rng: np.random.Generator
 ) -> FloatArray:
     """Some noise, recorded or generated, sometimes two at once."""
-    noise = _one_noise(n_samples, config, noises, rng)
+    noise = _one_noise(n_samples, config, places, rng)
     if rng.random() < config.second_noise_share:
-        other = _one_noise(n_samples, config, noises, rng)
+        other = _one_noise(n_samples, config, places, rng)
         noise = noise + other * float(10 ** rng.uniform(-0.7, 0.3))
     return noise
 
 
 def _one_noise(
-    n_samples: int, config: AcousticsConfig, noises: NoiseBanks, rng: np.random.Generator
+    n_samples: int, config: AcousticsConfig, places: Surroundings, rng: np.random.Generator
 ) -> FloatArray:
     """One noise at RMS 1."""
-    if noises.voices is not None and rng.random() < config.babble_share:
-        noise = babble(n_samples, noises.voices, rng)
-    elif noises.recorded is not None and rng.random() < config.recorded_share:
-        noise = _recorded_noise(n_samples, noises.recorded, rng)
+    if places.voices is not None and rng.random() < config.babble_share:
+        noise = babble(n_samples, places.voices, rng)
+    elif places.noises is not None and rng.random() < config.recorded_share:
+        noise = _recorded_noise(n_samples, places.noises, rng)
     else:
         noise = GENERATORS[str(rng.choice(list(GENERATORS)))](n_samples, rng)
     if rng.random() < 0.3:  # other places, other microphones: tilt it
@@ -116,10 +118,10 @@ def _add_noise(
     sound: FloatArray,
     active: NDArray[np.bool_],
     config: AcousticsConfig,
-    noises: NoiseBanks,
+    places: Surroundings,
     rng: np.random.Generator,
 ) -> FloatArray:
-    noise = draw_noise(len(sound), config, noises, rng)
+    noise = draw_noise(len(sound), config, places, rng)
     heard = min(_power(sound[active]), _power(noise[active]))
     if heard < FAINTEST_POWER:  # no melody, or a noise that pauses just there: no SNR to speak of
         return np.asarray(sound + noise * np.float32(0.05))
@@ -133,11 +135,13 @@ def _power(samples: FloatArray) -> float:
 
 
 def _through_room_and_filter(
-    dry: FloatArray, config: AcousticsConfig, rng: np.random.Generator
+    dry: FloatArray, config: AcousticsConfig, rooms: SoundBank | None, rng: np.random.Generator
 ) -> FloatArray:
     response = np.ones(_fft_size(len(dry)) // 2 + 1, dtype=np.complex64)
     if rng.random() < config.room_share:
-        response = response * _spectrum(_room(rng), _fft_size(len(dry)))
+        recorded = rooms is not None and rng.random() < config.recorded_room_share
+        room = rooms.read(int(rng.integers(len(rooms)))) if rooms and recorded else _room(rng)
+        response = response * _spectrum(room[:SAMPLE_RATE], _fft_size(len(dry)))
     if rng.random() < config.colour_share:
         response = response * _colour(len(dry), 4.0, rng)
     if rng.random() < config.band_limit_share:

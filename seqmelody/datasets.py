@@ -5,8 +5,6 @@ An example is a waveform and its notes: *aligned* (with times) or *weak* (pitche
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from seqmelody.acoustics import AcousticsConfig, NoiseBanks, record
+from seqmelody.acoustics import AcousticsConfig, Surroundings, record
 from seqmelody.audio import SAMPLE_RATE, load
 from seqmelody.banks import SoundBank, TuneBank
 from seqmelody.errors import InputError
+from seqmelody.manifests import ManifestEntry, read_manifest
 from seqmelody.model import ModelConfig
 from seqmelody.notes import NO_NOTE, Note, Vocabulary
 from seqmelody.performance import perform, playable_range
@@ -29,6 +28,7 @@ from seqmelody.phrases import PhraseConfig, make_phrase
 from seqmelody.takes import TakeBank, cut_clip
 
 FloatArray = NDArray[np.float32]
+LONGEST_REST_SECONDS = 5.0  # at the end of a composed clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +53,32 @@ class ClipConfig:
 
 
 class ComposedClips(Dataset[Example]):
-    """Endless clips from a bank folder; clip i of a seed is always the same, bit for bit."""
+    """Endless clips from a bank folder; clip i of a seed is always the same, bit for bit.
+
+    ``part`` says which tunes are played: train, dev or test. Takes were sung from the tunes to
+    train on, so the other parts are without them.
+    """
 
     def __init__(
-        self, folder: Path, vocabulary: Vocabulary, *, seed: int, config: ClipConfig | None = None
+        self,
+        folder: Path,
+        vocabulary: Vocabulary,
+        *,
+        seed: int,
+        config: ClipConfig | None = None,
+        part: str = "train",
     ) -> None:
         self.config = config or ClipConfig()
         self.vocabulary, self.seed = vocabulary, seed
         self.notes = SoundBank(folder, "notes")
-        self.takes = TakeBank(folder) if (folder / "takes.json").exists() else None
-        self.noises = NoiseBanks(
+        takes = TakeBank(folder) if (folder / "takes.json").exists() else None
+        self.takes = takes if part == "train" else None
+        self.places = Surroundings(
             SoundBank(folder, "noise") if (folder / "noise.json").exists() else None,
-            self.takes.sounds if self.takes is not None else None,
+            takes.sounds if takes is not None else None,
+            SoundBank(folder, "rooms") if (folder / "rooms.json").exists() else None,
         )
-        self.tunes = TuneBank(folder)
+        self.tunes = TuneBank(folder, part)
         ranges = {int(s): self._range(int(s)) for s in np.unique(self.notes.source)}
         self.ranges = {s: (low, high) for s, (low, high) in ranges.items() if low <= high}
         self.sources = np.array(sorted(self.ranges), dtype=np.int64)
@@ -81,13 +93,17 @@ class ComposedClips(Dataset[Example]):
         return max(low, self.vocabulary.low), min(high, self.vocabulary.high)
 
     def __getitem__(self, index: int) -> Example:
+        return self.compose(index, self.config.seconds)
+
+    def compose(self, index: int, seconds: float) -> Example:
+        """Clip ``index``, of a length of its own."""
         rng = np.random.default_rng([self.seed, index])
-        n_samples = round(self.config.seconds * SAMPLE_RATE)
+        n_samples = round(seconds * SAMPLE_RATE)
         dry, notes = self._melody(n_samples, rng)
         active = sounding(notes, n_samples)
         if notes and rng.random() < self.config.accompanied_share:
             dry = dry + self._accompaniment(dry, n_samples, rng)
-        waveform = record(dry, active, self.config.acoustics, self.noises, rng)
+        waveform = record(dry, active, self.config.acoustics, self.places, rng)
         return Example(waveform, tuple(round(n.pitch) for n in notes), tuple(notes))
 
     def _melody(self, n_samples: int, rng: np.random.Generator) -> tuple[FloatArray, list[Note]]:
@@ -104,8 +120,19 @@ class ComposedClips(Dataset[Example]):
     def _phrase(self, n_samples: int, rng: np.random.Generator) -> tuple[FloatArray, list[Note]]:
         source = int(rng.choice(self.sources))
         low, high = self._tessitura(source, rng)
-        notes = make_phrase(self.config.phrase, self.tunes, low, high, self.config.seconds, rng)
+        notes = self._phrases(low, high, n_samples / SAMPLE_RATE, rng)
         return perform(notes, self.notes, source, n_samples, rng), notes
+
+    def _phrases(
+        self, low: int, high: int, seconds: float, rng: np.random.Generator
+    ) -> list[Note]:
+        """A phrase, and in a long clip more of them until it is full."""
+        notes = make_phrase(self.config.phrase, self.tunes, low, high, seconds, rng)
+        while notes and seconds - notes[-1].offset > LONGEST_REST_SECONDS:
+            end = notes[-1].offset
+            more = make_phrase(self.config.phrase, self.tunes, low, high, seconds - end, rng)
+            notes += [Note(n.onset + end, n.offset + end, n.pitch) for n in more]
+        return notes
 
     def _accompaniment(
         self, melody: FloatArray, n_samples: int, rng: np.random.Generator
@@ -134,8 +161,7 @@ def sounding(notes: Sequence[Note], n_samples: int) -> NDArray[np.bool_]:
 
 
 class ManifestClips(Dataset[Example]):
-    """Recordings listed in a manifest (JSON lines; see DESIGN: ``audio`` with ``notes`` or
-    ``pitches``), whole."""
+    """Recordings listed in a manifest (see seqmelody.manifests), whole."""
 
     def __init__(self, path: Path, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
@@ -146,67 +172,18 @@ class ManifestClips(Dataset[Example]):
 
     def __getitem__(self, index: int) -> Example:
         entry = self.entries[index]
-        waveform = load(entry.audio)
-        for pitch in entry.pitches:
-            if pitch not in self.vocabulary:  # complain here, where the file is known
-                raise InputError(
-                    f"{entry.audio}: pitch {pitch} of its manifest entry lies outside the "
-                    f"vocabulary {self.vocabulary.low}..{self.vocabulary.high}; leave it out or "
-                    "use a wider vocabulary"
-                )
-        return Example(waveform, entry.pitches, entry.notes)
+        return labelled(load(entry.audio), entry, self.vocabulary)
 
 
-class ManifestEntry(NamedTuple):
-    """One line of a manifest."""
-
-    audio: Path
-    pitches: tuple[int, ...]
-    notes: tuple[Note, ...] | None
-
-
-def read_manifest(path: Path) -> list[ManifestEntry]:
-    """Entries of a manifest; audio paths are relative to it.
-
-    Raises:
-        InputError: missing, empty, or a line is no entry; the message names the line.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # JSON may hold other line ends
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a manifest ({error})") from None
-    entries = [
-        _entry(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()
-    ]
-    if not entries:
-        raise InputError(f"{path}: the manifest is empty; write one JSON object a line")
-    return entries
-
-
-def _entry(path: Path, number: int, line: str) -> ManifestEntry:
-    try:
-        data = json.loads(line)
-        audio = path.parent / data["audio"]
-        if "notes" in data:
-            notes = tuple(sorted((_note(*n) for n in data["notes"]), key=_by_onset))
-            return ManifestEntry(audio, tuple(round(n.pitch) for n in notes), notes)
-        return ManifestEntry(audio, tuple(round(p) for p in data["pitches"]), None)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise InputError(
-            f"{path}, line {number}: not a manifest entry ({error!r}); "
-            'write {"audio": ..., "notes": [[onset, offset, pitch], ...]} or "pitches": [...]'
-        ) from None
-
-
-def _note(onset: float, offset: float, pitch: float) -> Note:
-    """Raises ValueError or TypeError for what is no note."""
-    if not (0 <= onset < offset < math.inf and 0 <= pitch <= 127):
-        raise ValueError(f"[{onset}, {offset}, {pitch}] is no note")
-    return Note(float(onset), float(offset), float(pitch))
-
-
-def _by_onset(note: Note) -> float:
-    return note.onset
+def labelled(waveform: FloatArray, entry: ManifestEntry, vocabulary: Vocabulary) -> Example:
+    """A recording with what its manifest entry says. Raises InputError for unknown pitches."""
+    for pitch in entry.pitches:
+        if pitch not in vocabulary:  # complain here, where the file is known
+            raise InputError(
+                f"{entry.audio}: pitch {pitch} of its manifest entry lies outside the vocabulary "
+                f"{vocabulary.low}..{vocabulary.high}; leave it out or use a wider vocabulary"
+            )
+    return Example(waveform, entry.pitches, entry.notes)
 
 
 class Batch(NamedTuple):

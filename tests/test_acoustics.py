@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seqmelody import acoustics
-from seqmelody.acoustics import AcousticsConfig, NoiseBanks, draw_noise, record
+from seqmelody.acoustics import AcousticsConfig, Surroundings, babble, draw_noise, record
 from seqmelody.audio import SAMPLE_RATE
 from seqmelody.banks import Sound, SoundBank, Source, write_bank
 
@@ -57,7 +57,7 @@ def run(
         sound if dry is None else dry,
         active,
         config,
-        NoiseBanks(recorded=noises),
+        Surroundings(noises),
         np.random.default_rng(seed),
     )
 
@@ -135,7 +135,8 @@ def test_recorded_noise_comes_from_the_bank(tmp_path: Path, seconds: float) -> N
     noises = SoundBank(tmp_path, "noise")
     config = replace(NOISY, recorded_share=1.0)
     pieces = [
-        draw_noise(N, config, NoiseBanks(noises), np.random.default_rng(seed)) for seed in range(4)
+        draw_noise(N, config, Surroundings(noises), np.random.default_rng(seed))
+        for seed in range(4)
     ]
     for noise in pieces:
         spectrum = np.abs(np.fft.rfft(noise))
@@ -146,7 +147,7 @@ def test_recorded_noise_comes_from_the_bank(tmp_path: Path, seconds: float) -> N
 
 def test_single_noise_has_unit_rms() -> None:
     for seed in range(10):
-        noise = draw_noise(N, NOISY, NoiseBanks(), np.random.default_rng(seed))
+        noise = draw_noise(N, NOISY, Surroundings(), np.random.default_rng(seed))
         assert np.sqrt(np.mean(noise.astype(np.float64) ** 2)) == pytest.approx(1.0, abs=1e-3)
 
 
@@ -208,3 +209,29 @@ def test_codecs_keep_time_and_length() -> None:
         lags = np.fft.irfft(np.fft.rfft(sound, 2 * N) * np.conj(np.fft.rfft(dry, 2 * N)))
         assert np.argmax(lags) == 0
         assert np.corrcoef(sound, dry)[0, 1] > 0.98
+
+
+def test_a_recorded_room_is_heard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    without_level(monkeypatch)
+    response = np.zeros(2000, dtype=np.float32)
+    response[0], response[1600] = 1.0, 0.5
+    write_bank(tmp_path, "rooms", [Source("hall", "tests", "MIT")], [Sound(response, np.nan, 0)])
+    places = Surroundings(rooms=SoundBank(tmp_path, "rooms"))
+    config = replace(UNTOUCHED, room_share=1.0, recorded_room_share=1.0)
+    dry, active = melody()
+    wet = record(dry, active, config, places, np.random.default_rng(0))
+    echoed = dry + 0.5 * np.concatenate([np.zeros(1600, np.float32), dry[:-1600]])
+    np.testing.assert_allclose(wet, echoed, atol=2e-4)
+
+
+def test_babble_is_many_voices(tmp_path: Path) -> None:
+    time = np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE
+    voices = [
+        Sound((0.1 * np.sin(2 * np.pi * f * time)).astype(np.float32), np.nan, 0)
+        for f in np.arange(200, 2200, 50)
+    ]
+    write_bank(tmp_path, "takes", [Source("voices", "tests", "MIT")], voices)
+    noise = babble(N, SoundBank(tmp_path, "takes"), np.random.default_rng(1))
+    spectrum = np.abs(np.fft.rfft(noise * np.hanning(N)))
+    peaks = (spectrum[1:-1] > spectrum[:-2]) & (spectrum[1:-1] > spectrum[2:])
+    assert 5 <= np.sum(peaks & (spectrum[1:-1] > 0.2 * spectrum.max())) <= 20

@@ -14,11 +14,14 @@ from typer.testing import CliRunner
 from data_tools import soundfonts
 from data_tools.__main__ import FLUID, app, main
 from data_tools.pitch_check import measure_pitch
+from data_tools.samples import read_notes, sample_sources, stated_pitch
 from data_tools.soundfonts import render_notes, trim
 from data_tools.tones import synthesise_tones, tone_sources
+from data_tools.tunes import part_of, shape
 from seqmelody.audio import SAMPLE_RATE
 from seqmelody.banks import SoundBank, TuneBank
 from seqmelody.errors import InputError
+from seqmelody.takes import TakeBank
 
 
 def hertz(pitch: float) -> float:
@@ -284,3 +287,75 @@ def test_melody_of_a_score(tmp_path: Path) -> None:
     assert melody[:6] == [(60, 1.0), (62, 1.0), (0, 2.0), (64, 4.0), (67, 1.0), (72, 2.0)]
     write_tunes(tmp_path, [melody])
     assert TuneBank(tmp_path).read(0)[0].tolist()[:3] == [60, 62, 0]
+
+
+# Names, licences, rooms, and the split of the tunes
+
+
+def test_pitch_that_a_file_name_states() -> None:
+    assert stated_pitch("064_2") == 64
+    assert stated_pitch("Fs3") == 54
+    assert stated_pitch("A4") == 69
+    assert stated_pitch("about") is None
+    assert stated_pitch("As") is None
+
+
+def test_named_notes_and_their_licence(tmp_path: Path) -> None:
+    folder = tmp_path / "fetched" / "harp"
+    folder.mkdir(parents=True)
+    for name, pitch in (("C4", 60), ("Fs3", 54)):
+        soundfile.write(folder / f"{name}.wav", note(pitch, seconds=1.0), SAMPLE_RATE)
+    (folder.parent / "licence.txt").write_text("CC-BY 3.0\n")
+    (source,) = sample_sources(folder.parent)
+    assert (source.name, source.licence, source.continuous) == ("fetched/harp", "CC-BY 3.0", False)
+    sounds = list(read_notes(folder.parent, 0, seconds=1.0))
+    assert [round(s.pitch) for s in sounds] == [54, 60]
+
+
+def test_rooms_begin_with_the_direct_sound(recordings: Path) -> None:
+    response = np.zeros(SAMPLE_RATE * 2)
+    response[300], response[700] = -0.5, 0.2
+    (recordings / "rooms").mkdir()
+    soundfile.write(recordings / "rooms" / "hall.wav", response, SAMPLE_RATE)
+    run_bank(recordings, "--timbres", "1", "--rooms", str(recordings / "rooms"))
+    rooms = SoundBank(recordings / "bank", "rooms")
+    assert rooms.length(0) == SAMPLE_RATE
+    heard = rooms.read(0)
+    assert heard[0] == pytest.approx(-1.0, abs=1e-3)
+    assert heard[400] == pytest.approx(0.4, abs=1e-3)
+
+
+def test_a_tune_in_another_key_and_other_values_is_the_same_tune() -> None:
+    tune = [(60, 1.0), (62, 0.5), (0, 0.5), (64, 2.0)]
+    moved = [(p + 5 if p else 0, 2 * q) for p, q in tune]
+    assert shape(tune) == shape(moved)
+    assert shape(tune) != shape([(60, 1.0), (62, 0.5), (0, 0.5), (65, 2.0)])
+
+
+def test_tunes_that_begin_alike_lie_in_one_part() -> None:
+    rng = np.random.default_rng(0)
+    parts = []
+    for _ in range(400):
+        start = [(int(p), 1.0) for p in rng.integers(55, 75, 12)]
+        variant = [(p + 3, 0.5) for p, _ in start] + [(60, 1.0)]
+        assert part_of(start) == part_of(variant)
+        parts.append(part_of(start))
+    shares = [parts.count(name) / len(parts) for name in ("train", "dev", "test")]
+    assert shares == pytest.approx([0.9, 0.05, 0.05], abs=0.04)
+
+
+def test_fetching_without_npm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    result = CliRunner().invoke(app, ["fetch", str(tmp_path / "npm")])
+    assert isinstance(result.exception, InputError)
+    assert "npm is missing" in str(result.exception)
+    assert not (tmp_path / "npm" / "harp").exists()
+
+
+def test_voice_command_adds_takes(tiny_bank: Path, tmp_path: Path) -> None:
+    (tmp_path / "tunes.npz").symlink_to(tiny_bank / "tunes.npz")
+    result = CliRunner().invoke(
+        app, ["voice", str(tmp_path), "--hours", "0.004", "--seconds", "7.2"]
+    )
+    assert result.exit_code == 0, result.output
+    assert len(TakeBank(tmp_path)) == 2

@@ -107,7 +107,7 @@ def test_bank_without_noise_will_do(tiny_bank: Path, tmp_path: Path) -> None:
     for name in ("notes.json", "notes.npy", "tunes.npz"):
         (tmp_path / name).symlink_to(tiny_bank / name)
     data = clips(tmp_path)
-    assert data.noises.recorded is None
+    assert data.places.noises is None
     assert data[0].waveform.any()
 
 

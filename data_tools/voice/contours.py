@@ -34,7 +34,7 @@ def pitch_contour(
     notes: list[Note], aims: list[float], n_points: int, singer: Singer, rng: np.random.Generator
 ) -> FloatArray:
     """MIDI pitch at every control point, also between notes; (n_points,)."""
-    time = np.arange(n_points) * (CONTROL / SAMPLE_RATE)
+    time = np.arange(n_points, dtype=np.float64) * (CONTROL / SAMPLE_RATE)
     contour = np.full(n_points, aims[0] if aims else 60.0)
     before, silent_since = contour[0], -np.inf
     for note, aim in zip(notes, aims, strict=True):
@@ -51,7 +51,8 @@ def pitch_contour(
         step = _step((time - start) / glide, singer.damping)
         contour += (aim - before) * step
         before, silent_since = aim, note.offset
-    return contour + _falls(time, notes, singer, rng) + _life(time, notes, singer, rng)
+    contour += _falls(time, notes, singer, rng) + _life(time, notes, singer, rng)
+    return contour
 
 
 def _step(time: FloatArray, damping: float) -> FloatArray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-KINDS = (("sung", 0.72), ("hum", 0.14), ("whistle", 0.14))
+KINDS: tuple[tuple[str, float], ...] = (("sung", 0.72), ("hum", 0.14), ("whistle", 0.14))
 VOICES = {  # name: (lowest and highest MIDI pitch, vocal tract: formants relative to a man's)
     "man": (40, 67, 1.0),
     "woman": (52, 79, 1.16),

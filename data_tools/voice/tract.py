@@ -63,7 +63,7 @@ def _pulses(frequency: FloatArray, singer: Singer, rng: np.random.Generator) -> 
     phase = np.cumsum(fine) / SAMPLE_RATE
     tables, lowest = _tables(frequency, singer, rng)
     table = np.ceil(3 * np.log2(np.maximum(fine / lowest, 1.0))).astype(int)
-    return tables[table, (phase % 1.0 * TABLE).astype(int)]
+    return np.asarray(tables[table, (phase % 1.0 * TABLE).astype(int)])
 
 
 def _tables(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from seqmelody.errors import InputError
 
@@ -29,7 +30,8 @@ def run(
 
     if (bank is None) == (manifest is None):
         raise InputError("training needs data: either --bank DIR or --manifest FILE")
-    config = replace(TrainConfig(), **{k: v for k, v in settings.items() if v is not None})
+    chosen: dict[str, Any] = {k: v for k, v in settings.items() if v is not None}
+    config = replace(TrainConfig(), **chosen)
     torch.manual_seed(config.seed)
     model = MelodyModel() if init is None else load_model(init)
     data = (
