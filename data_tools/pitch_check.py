@@ -1,6 +1,13 @@
-"""Is a note at the pitch its name says? Measured by autocorrelation, independent of the model."""
+"""Is a note at the pitch its name says? Measured by autocorrelation, independent of the model.
+
+:func:`measure_pitch` confirms a pitch, so as to take single notes into a bank; what it does not
+confirm may be wrong or just unclear. :func:`steady_pitch` finds the pitches that are there
+for sure, in recordings of melodies, where noise, other instruments and earlier notes are heard.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,6 +15,14 @@ from seqmelody.audio import SAMPLE_RATE
 
 TOLERANCE_CENTS = 60.0
 START_SECONDS, STOP_SECONDS = 0.06, 0.5  # after the attack, before most notes have faded
+
+LAGS_PER_SAMPLE = 4  # of the autocorrelation of high notes, whose periods are a few samples
+CLEAR = 0.93  # share of the energy, at least, that repeats with the period
+PURE = 0.98  # the same where all but the rest of it could be another pitch's
+FIRST_OF_EQUALS = 0.93  # of the highest peak: every multiple of the period has one as high
+STEADY_SEMITONES = 0.3  # between the two halves of a note
+SHORTEST_SECONDS = 0.025  # of such a half
+NEAR_SEMITONES = 2.5
 
 
 def measure_pitch(samples: np.ndarray, expected: float) -> float | None:
@@ -17,7 +32,7 @@ def measure_pitch(samples: np.ndarray, expected: float) -> float | None:
     a half or a third of it (where it would peak too if the sound were an octave or twelfth higher).
     """
     piece = samples[int(START_SECONDS * SAMPLE_RATE) : int(STOP_SECONDS * SAMPLE_RATE)]
-    period = SAMPLE_RATE / (440.0 * 2 ** ((expected - 69) / 12))
+    period = _period(expected)
     if len(piece) < 4 * period:
         return None
     correlation = _autocorrelation(piece)
@@ -62,3 +77,102 @@ def _peak(correlation: np.ndarray, low: float, high: float) -> tuple[float, floa
     bend = left - 2 * mid + right
     shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
     return at + float(np.clip(shift, -1, 1)), float(mid)
+
+
+class Reading(NamedTuple):
+    """A measured MIDI pitch, and the share of the energy that repeats with its period."""
+
+    pitch: float
+    clarity: float
+
+
+def is_measurable(samples: np.ndarray, labelled: float) -> bool:
+    """Whether the steady middle of a note is long enough for :func:`steady_pitch`."""
+    return len(samples) // 2 >= max(2 * _period(labelled), SHORTEST_SECONDS * SAMPLE_RATE)
+
+
+def steady_pitch(samples: np.ndarray, labelled: float) -> Reading | None:
+    """The pitch of the steady middle of a note, or None where it might be the labelled one after
+    all or is unclear.
+
+    Both halves must say the same, clearly, and nothing beside what they say may be of the labelled
+    pitch, so that a hum or the ringing of the note before does not accuse a label that is right.
+
+    Args:
+        samples: mono at SAMPLE_RATE, without the note's attack and end; measurable.
+        labelled: MIDI pitch.
+    """
+    readings = [read_pitch(half) for half in np.array_split(samples, 2)]
+    if any(reading is None for reading in readings):
+        return None
+    first, second = (reading for reading in readings if reading is not None)
+    reading = Reading((first.pitch + second.pitch) / 2, min(first.clarity, second.clarity))
+    if reading.clarity < CLEAR or abs(first.pitch - second.pitch) > STEADY_SEMITONES:
+        return None
+    return None if _may_be(samples, labelled, reading) else reading
+
+
+def _may_be(samples: np.ndarray, labelled: float, reading: Reading) -> bool:
+    """Whether a note of the labelled pitch may sound where another pitch was read."""
+    if abs(reading.pitch - labelled) < NEAR_SEMITONES:
+        return False  # the two would beat, and not be steady
+    period, read = _period(labelled), _period(reading.pitch)
+    multiple = max(1, round(period / read))
+    if multiple > 1 and abs(12 * np.log2(period / read / multiple)) < 1:
+        return reading.clarity < PURE  # a low note with faint odd harmonics
+    if _repeats(samples, period) > 0.5:
+        return True
+    rest = samples[round(read) :] - samples[: -round(read)]  # without what has the pitch read
+    return reading.clarity < PURE and _repeats(rest, period) > 0.3
+
+
+def read_pitch(samples: np.ndarray) -> Reading | None:
+    """Pitch of a steady sound of which nothing is known, or None where there is none.
+
+    The first high peak of the normalised square difference function (McLeod & Wyvill, "A smarter
+    way to find pitch", 2005), from a third of a sample to half the length of the sound.
+    """
+    similarity = _similarity(samples)
+    below = np.flatnonzero(similarity <= 0)
+    if not len(below):
+        return None
+    inner = similarity[1:-1]
+    peaks = 1 + np.flatnonzero((inner > similarity[:-2]) & (inner >= similarity[2:]))
+    peaks = peaks[peaks > below[0]]
+    if not len(peaks):
+        return None
+    at = int(peaks[np.argmax(similarity[peaks] >= FIRST_OF_EQUALS * similarity[peaks].max())])
+    refined = _peak(similarity, at, at)
+    if refined is None:
+        return None
+    lag, clarity = refined
+    return Reading(69 + 12 * float(np.log2(SAMPLE_RATE * LAGS_PER_SAMPLE / lag / 440.0)), clarity)
+
+
+def _similarity(samples: np.ndarray) -> np.ndarray:
+    """2 r(lag) / m(lag): 1 where the sound repeats, 0 where it is unlike itself; LAGS_PER_SAMPLE
+    values a sample up to half the length of the sound."""
+    centred = samples.astype(np.float64) - samples.mean()
+    count = len(centred)
+    size = 1 << (2 * count - 1).bit_length()
+    power = np.abs(np.fft.rfft(centred, size)) ** 2
+    lags = np.arange(count // 2 * LAGS_PER_SAMPLE)
+    products = np.fft.irfft(power, size * LAGS_PER_SAMPLE)[: len(lags)] * LAGS_PER_SAMPLE
+    energy = np.concatenate([[0.0], np.cumsum(centred**2)])
+    shift = lags / LAGS_PER_SAMPLE
+    ends = np.interp(count - shift, np.arange(count + 1), energy)
+    starts = energy[-1] - np.interp(shift, np.arange(count + 1), energy)
+    return np.asarray(2 * products / np.maximum(ends + starts, 1e-12))
+
+
+def _repeats(samples: np.ndarray, period: float) -> float:
+    """How similar a sound is to itself about a period (samples) later, at most 1."""
+    spread = 2 ** (TOLERANCE_CENTS / 1200)
+    low, high = LAGS_PER_SAMPLE * period / spread, LAGS_PER_SAMPLE * period * spread
+    peak = _peak(_similarity(samples), low, high)
+    return 0.0 if peak is None else peak[1]
+
+
+def _period(pitch: float) -> float:
+    """Samples in a period of a MIDI pitch."""
+    return float(SAMPLE_RATE / (440.0 * 2 ** ((pitch - 69) / 12)))

@@ -28,12 +28,17 @@ PLUCKED = re.compile(
 
 def sample_sources(folder: Path) -> list[Source]:
     """One source for each instrument folder."""
-    stated = folder / "licence.txt"
-    licence = stated.read_text().strip() if stated.exists() else f"as stated beside {folder.name}"
+    licence = stated_licence(folder)
     return [
         Source(f"{folder.name}/{f.name}", str(folder.name), licence, not PLUCKED.search(f.name))
         for f in instrument_folders(folder)
     ]
+
+
+def stated_licence(folder: Path) -> str:
+    """What ``licence.txt`` in a folder says."""
+    stated = folder / "licence.txt"
+    return stated.read_text().strip() if stated.exists() else f"as stated beside {folder.name}"
 
 
 def instrument_folders(folder: Path) -> list[Path]:

@@ -12,7 +12,8 @@ import soundfile
 from typer.testing import CliRunner
 
 from data_tools import soundfonts
-from data_tools.__main__ import FLUID, app, main
+from data_tools.__main__ import app, main
+from data_tools.collect import FLUID
 from data_tools.pitch_check import measure_pitch
 from data_tools.samples import read_notes, sample_sources, stated_pitch
 from data_tools.soundfonts import render_notes, trim
