@@ -14,6 +14,7 @@ from rich.progress import Progress, track
 from data_tools.importers import IMPORTERS, import_set
 from data_tools.tunes import PARTS
 from seqmelody.banks import Source
+from seqmelody.decoding.language_model import FALLBACK, ORDER
 from seqmelody.errors import SeqMelodyError
 from seqmelody.notes import Vocabulary
 
@@ -273,6 +274,28 @@ def shard(
         for done in write_shards(entries, output, size_mb=size_mb, seed=seed):
             progress.update(task, completed=done)
     typer.echo(f"{done} recordings in {output}")
+
+
+@app.command()
+def lm(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="A bank with tunes, or a folder of note lists (.txt) and MIDI files."),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Model to write (.npz).")],
+    order: Annotated[int, typer.Option(min=1, help="Length of the n-grams, in intervals.")] = ORDER,
+    fallback: Annotated[
+        float, typer.Option(min=0.001, max=1.0, help="Share of any interval being possible.")
+    ] = FALLBACK,
+) -> None:
+    """Learn the melody language model: how tunes go on, in intervals.
+
+    Example: python -m data_tools lm data/bank -o seqmelody/assets/melody_lm.npz
+    """
+    from data_tools.lm import learn_model
+
+    count = learn_model(folder, output, order=order, fallback=fallback)
+    typer.echo(f"learned from {count} melodies: {output}")
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ FloatArray = NDArray[np.float32]
 
 OVERLAP_SECONDS = 0.005  # less is rounding
 OVERHANG_SECONDS = 0.02  # that a note may last beyond its recording: a frame
-WRONG_SEMITONES = 0.85
+WRONG_SEMITONES = 0.9
 MIDDLE = (0.3, 0.8)  # share of a note
 LONGEST_MIDDLE_SECONDS = 0.3
 CLEAR_SHARE = 0.5  # of a recording's notes, or it is too noisy to judge any

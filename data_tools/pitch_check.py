@@ -23,6 +23,7 @@ FIRST_OF_EQUALS = 0.93  # of the highest peak: every multiple of the period has 
 STEADY_SEMITONES = 0.3  # between the two halves of a note
 SHORTEST_SECONDS = 0.025  # of such a half
 NEAR_SEMITONES = 2.5
+HIGHEST_MULTIPLE = 4  # of the frequency of a label that is two octaves low
 
 
 def measure_pitch(samples: np.ndarray, expected: float) -> float | None:
@@ -119,7 +120,11 @@ def _may_be(samples: np.ndarray, labelled: float, reading: Reading) -> bool:
     period, read = _period(labelled), _period(reading.pitch)
     multiple = max(1, round(period / read))
     if multiple > 1 and abs(12 * np.log2(period / read / multiple)) < 1:
-        return reading.clarity < PURE  # a low note with faint odd harmonics
+        # A low note with faint odd harmonics, or one of which a high harmonic rings alone.
+        return reading.clarity < PURE or multiple > HIGHEST_MULTIPLE
+    part = round(read / period)
+    if part > 2 and part % 2 and abs(12 * np.log2(read / period / part)) < 1:
+        return True  # bells, organ stops and strings have such tones below the one that names them
     if _repeats(samples, period) > 0.5:
         return True
     rest = samples[round(read) :] - samples[: -round(read)]  # without what has the pitch read

@@ -123,9 +123,7 @@ class ComposedClips(Dataset[Example]):
         notes = self._phrases(low, high, n_samples / SAMPLE_RATE, rng)
         return perform(notes, self.notes, source, n_samples, rng), notes
 
-    def _phrases(
-        self, low: int, high: int, seconds: float, rng: np.random.Generator
-    ) -> list[Note]:
+    def _phrases(self, low: int, high: int, seconds: float, rng: np.random.Generator) -> list[Note]:
         """A phrase, and in a long clip more of them until it is full."""
         notes = make_phrase(self.config.phrase, self.tunes, low, high, seconds, rng)
         while notes and seconds - notes[-1].offset > LONGEST_REST_SECONDS:

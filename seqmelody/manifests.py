@@ -1,0 +1,115 @@
+"""Manifests: recordings and what is played in them, one JSON object a line.
+
+``{"audio": "a.flac", "notes": [[onset, offset, pitch], ...]}`` is an aligned entry (seconds, MIDI
+pitch), ``{"audio": "a.flac", "pitches": [60, 62, 60]}`` a weak one: order only. Audio paths are
+relative to the manifest; other keys are passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+from seqmelody.errors import InputError
+from seqmelody.notes import Note
+
+
+class ManifestEntry(NamedTuple):
+    """One recording: ``notes`` is None where only the order of ``pitches`` is known."""
+
+    audio: Path
+    pitches: tuple[int, ...]
+    notes: tuple[Note, ...] | None
+
+
+class ManifestLine(NamedTuple):
+    """The text of an entry and the number of its line, from 1."""
+
+    number: int
+    text: str
+
+
+def read_manifest(path: Path) -> list[ManifestEntry]:
+    """Entries of a manifest, their notes by onset.
+
+    Raises:
+        InputError: missing, empty, or a line is no entry; the message names the line.
+    """
+    return [read_entry(path, line) for line in read_lines(path)]
+
+
+def read_lines(path: Path) -> list[ManifestLine]:
+    """The lines of a manifest that are not blank.
+
+    Raises:
+        InputError: missing, no text, or empty.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")  # JSON may hold other line ends
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as a manifest ({error})") from None
+    entries = [ManifestLine(i, line) for i, line in enumerate(lines, start=1) if line.strip()]
+    if not entries:
+        raise InputError(f"{path}: the manifest is empty; write one JSON object a line")
+    return entries
+
+
+def read_entry(path: Path, line: ManifestLine) -> ManifestEntry:
+    """The entry on a line, its notes by onset. Raises InputError if it is none."""
+    entry = parse_entry(path, line)
+    for note in entry.notes or ():
+        fault = note_fault(note)
+        if fault:
+            raise _no_entry(path, line, fault)
+    return entry
+
+
+def parse_entry(path: Path, line: ManifestLine) -> ManifestEntry:
+    """As :func:`read_entry`, but whether the notes make sense is left to :func:`note_fault`."""
+    try:
+        data = json.loads(line.text)
+        audio = path.parent / data["audio"]
+        if "notes" in data:
+            # A sum is a number or a TypeError: "60" is no pitch.
+            notes = [Note(a + 0.0, b + 0.0, pitch + 0.0) for a, b, pitch in data["notes"]]
+            notes.sort(key=lambda n: n.onset)
+            return ManifestEntry(audio, tuple(round(n.pitch) for n in notes), tuple(notes))
+        return ManifestEntry(audio, tuple(round(p) for p in data["pitches"]), None)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise _no_entry(path, line, repr(error)) from None
+
+
+def note_fault(note: Note) -> str | None:
+    """What keeps this from being a note, or None."""
+    if not note.onset < note.offset:
+        return f"the note at {note.onset:g} s ends at {note.offset:g} s, not after its onset"
+    if not (note.onset >= 0 and note.offset < math.inf):
+        return f"the note from {note.onset:g} to {note.offset:g} s lies outside of any recording"
+    if not 0 <= note.pitch <= 127:
+        return f"the note at {note.onset:g} s has pitch {note.pitch:g}; MIDI pitches are 0..127"
+    return None
+
+
+def format_entry(entry: ManifestEntry, audio: str) -> str:
+    """An entry as a line that names its recording ``audio``; the inverse of reading it.
+
+    Times and pitches are rounded to 0.1 ms and 0.0001 semitone.
+    """
+    if entry.notes is None:
+        return json.dumps({"audio": audio, "pitches": list(entry.pitches)})
+    notes = [[round(n.onset, 4), round(n.offset, 4), _number(n.pitch)] for n in entry.notes]
+    return json.dumps({"audio": audio, "notes": notes})
+
+
+def _number(pitch: float) -> float:
+    """Whole pitches as integers: 60, not 60.0."""
+    return int(pitch) if pitch == int(pitch) else round(pitch, 4)
+
+
+def _no_entry(path: Path, line: ManifestLine, reason: str) -> InputError:
+    return InputError(
+        f"{path}, line {line.number}: not a manifest entry ({reason}); "
+        'write {"audio": ..., "notes": [[onset, offset, pitch], ...]} or "pitches": [...]'
+    )
