@@ -22,6 +22,7 @@ from data_tools.tunes import part_of, shape
 from seqmelody.audio import SAMPLE_RATE
 from seqmelody.banks import SoundBank, TuneBank
 from seqmelody.errors import InputError
+from seqmelody.manifests import read_manifest
 from seqmelody.takes import TakeBank
 
 
@@ -360,3 +361,18 @@ def test_voice_command_adds_takes(tiny_bank: Path, tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     assert len(TakeBank(tmp_path)) == 2
+
+
+@pytest.mark.skipif(find_spec("music21") is None, reason="music21 is not installed")
+@pytest.mark.filterwarnings("default")  # music21's own
+def test_corpus_command_goes_all_the_way_and_on(recordings: Path, tiny_bank: Path) -> None:
+    root = recordings / "data"
+    (root / "bank").mkdir(parents=True)
+    (root / "bank" / "tunes.npz").symlink_to(tiny_bank / "tunes.npz")  # reading all takes minutes
+    arguments = ["corpus", str(root), "--hours", "0.003", "--singing", "0.006", "--no-fetch"]
+    arguments += ["--no-soundfont", "--samples", str(recordings / "samples"), "--processes", "1"]
+    for _ in range(2):  # the second call finds everything there
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
+    assert "0.000 new hours" in result.output
+    assert read_manifest(root / "set" / "manifest.jsonl")
