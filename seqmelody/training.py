@@ -32,7 +32,7 @@ from seqmelody.notes import NO_NOTE
 class TrainConfig:
     """Settings of a training run; the defaults train the shipped weights."""
 
-    steps: int = 3200
+    steps: int = 8000
     batch_size: int = 16
     peak_rate: float = 2e-3
     warmup_steps: int = 200
