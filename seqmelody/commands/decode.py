@@ -84,14 +84,14 @@ def run(plan: Plan, mode: str, model_path: Path | None) -> bool:
 
     model = load_model(model_path)
     if plan.folder is not None:
-        _make_folder(plan.folder)
+        make_folder(plan.folder)
     console = Console(stderr=True)
     quiet = len(plan.jobs) == 1 or not console.is_terminal
     complete = True
     for job in track(plan.jobs, "decoding", console=console, transient=True, disable=quiet):
         try:
             melody = transcribe(job.source, mode=mode, model=model)
-            _write(job.target, plan.writer.render(melody.notes, melody.duration))
+            write_notes(job.target, plan.writer.render(melody.notes, melody.duration))
         except SeqMelodyError as error:
             complete = False
             # soft_wrap: one line however narrow the terminal.
@@ -145,7 +145,8 @@ def _jobs_in_folder(audio: Sequence[Path], output: Path, suffix: str) -> list[Jo
     return list(jobs.values())
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder for results. Raises InputError if that cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -154,9 +155,10 @@ def _make_folder(folder: Path) -> None:
         ) from None
 
 
-def _write(target: Path | None, data: bytes) -> None:
+def write_notes(target: Path | None, data: bytes) -> None:
+    """Write whole to a file, or to stdout where there is no target. Raises InputError."""
     if target is not None:
-        _make_folder(target.parent)
+        make_folder(target.parent)
         write_atomically(target, data)
         return
     try:

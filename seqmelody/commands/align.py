@@ -1,0 +1,94 @@
+"""``seqmelody align`` and ``seqmelody check``: note lists and their recordings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from seqmelody.commands.decode import Job, Plan, make_folder, make_plan, write_notes
+from seqmelody.commands.report import error_line
+from seqmelody.errors import InputError, SeqMelodyError
+from seqmelody.note_lists import list_beside, read_note_list
+from seqmelody.writers import WRITERS
+
+if TYPE_CHECKING:
+    from seqmelody.model import MelodyModel
+    from seqmelody.transcription import Alignment
+
+
+def run_align(
+    audio: Path,
+    notes: Path | None,
+    format_name: str | None,
+    output: Path | None,
+    model_path: Path | None,
+) -> bool:
+    """Align one recording, or all of a folder with the lists beside them.
+
+    Returns:
+        Whether everything was written; what was not is reported, and does not stop the others.
+
+    Raises:
+        InputError: the one list, or all of a folder.
+        CheckpointError: no usable model.
+        OutputError: nothing can be written there.
+        typer.BadParameter: the arguments do not fit together.
+    """
+    if os.path.isdir(audio) and notes is not None:
+        raise typer.BadParameter("a folder brings its lists, x.txt beside x.wav; leave NOTES out")
+    plan = make_plan([audio], format_name, output)
+    _check_lists_survive(plan)
+    if plan.folder is None:
+        read_note_list(notes or list_beside(audio))  # complain before torch is imported
+    from seqmelody.model import load_model
+
+    model = load_model(model_path)
+    if plan.folder is not None:
+        make_folder(plan.folder)
+    written = [_align_job(job, notes, plan, model) for job in plan.jobs]  # each, whatever fails
+    return all(written)
+
+
+def run_check(audio: Path, notes: Path | None, as_json: bool, model_path: Path | None) -> str:
+    """The score check of one recording as text or JSON. Raises as :func:`run_align`."""
+    pitches = read_note_list(notes or list_beside(audio))
+    from seqmelody.model import load_model
+    from seqmelody.score_check import check_to_json, check_to_text
+
+    done = _align(audio, notes or list_beside(audio), pitches, load_model(model_path))
+    return check_to_json(done.notes, done.duration) if as_json else check_to_text(done.notes)
+
+
+def _align_job(job: Job, notes: Path | None, plan: Plan, model: MelodyModel) -> bool:
+    from seqmelody.score_check import render_alignment
+
+    format_name = next(name for name, writer in WRITERS.items() if writer is plan.writer)
+    path = notes or list_beside(job.source)
+    try:
+        done = _align(job.source, path, read_note_list(path), model)
+        write_notes(job.target, render_alignment(format_name, done.notes, done.duration))
+    except SeqMelodyError as error:
+        typer.echo(error_line(error), err=True)
+        return False
+    return True
+
+
+def _align(audio: Path, path: Path, pitches: Sequence[int], model: MelodyModel) -> Alignment:
+    from seqmelody.audio import SAMPLE_RATE, load
+    from seqmelody.transcription import align
+
+    waveform = load(audio)  # names the recording in what it raises; after it, only the list can err
+    try:
+        return align(waveform, pitches, SAMPLE_RATE, model=model)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _check_lists_survive(plan: Plan) -> None:
+    for job in plan.jobs:
+        if job.target is not None and job.target.resolve() == list_beside(job.source).resolve():
+            raise InputError(f"{job.target}: the result would replace the note list; change -o")

@@ -1,0 +1,349 @@
+"""Self-alignment: weak labels become strong ones, round by round.
+
+Round 0 trains the CTC head on the lists as they are (left out if the model comes trained). Every
+round after it aligns the lists with the model of the round before, cuts the recordings at the
+alignment into clips of some seconds, and trains both heads on those. So the window head is trained
+without a single label that carried a time. As long as it has seen none, times come from
+:mod:`seqmelody.salience`.
+
+A run's folder holds ``round-0``, ``round-1``, ... , each a run of :func:`seqmelody.training.train`
+with its ``labels.jsonl`` (a manifest) and ``clips/``, and at the end ``model.safetensors``. While
+recordings are aligned, ``labels.part.jsonl`` grows by a line for each; a run that was stopped
+anywhere goes on after the last whole line. ``self_align.json`` says what the run was begun with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from seqmelody.audio import SAMPLE_RATE, find_audio, load
+from seqmelody.datasets import ManifestClips
+from seqmelody.errors import InputError
+from seqmelody.list_alignment import AlignedNote, EditCosts, align_list
+from seqmelody.manifests import ManifestEntry, read_manifest
+from seqmelody.model import MelodyModel, load_model
+from seqmelody.note_lists import list_beside, read_note_list
+from seqmelody.notes import Note
+from seqmelody.salience import salience_emission
+from seqmelody.training import TrainConfig, train
+from seqmelody.transposition import best_shift
+from seqmelody.writers import write_atomically
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SelfAlignConfig:
+    """Settings of the rounds. A list is trusted more here than in a score check: the model is not
+    yet a judge."""
+
+    rounds: int = 1
+    transpose: int = 0  # semitones that a list may be off, up or down
+    clip_seconds: float = 8.0  # of the clips that recordings are cut into
+    margin_seconds: float = 0.5  # before a clip's first note and after its last
+    whole_seconds: float = 30.0  # longer recordings wait for round 1: memory
+    costs: EditCosts = field(default_factory=lambda: EditCosts(8.0, 8.0, 6.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A stretch of a recording, in seconds, and its notes, timed from its beginning."""
+
+    begin: float
+    end: float
+    notes: list[Note]
+
+
+def train_self_aligned(
+    model: MelodyModel,
+    source: Path,
+    run: Path,
+    train_config: TrainConfig,
+    config: SelfAlignConfig,
+    *,
+    trained: bool,
+) -> Path:
+    """Train from lists in rounds, or go on; return the path of the trained model.
+
+    Args:
+        model: to begin with.
+        source: manifest, or folder of recordings with a list beside each.
+        run: folder, new or that of an earlier call with the same settings.
+        train_config: of every round.
+        config: of the rounds.
+        trained: whether ``model`` knows anything yet; if not, there is a round 0.
+
+    Raises:
+        InputError: a list or recording is unusable, or ``run`` belongs to other settings.
+    """
+    from accelerate import PartialState
+
+    entries = read_lists(source)
+    with PartialState().main_process_first():
+        _claim(run, entries, config, trained)
+    current = model
+    for number in range(1 if trained else 0, config.rounds + 1):
+        folder = run / f"round-{number}"
+        with PartialState().main_process_first():  # the others find its labels
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / "labels.jsonl").exists():
+                if number == 0:
+                    write_whole_recordings(entries, current, folder, config)
+                else:
+                    by_rule = number == 1 and not trained
+                    label_recordings(entries, current, folder, config, by_rule=by_rule)
+        clips = ManifestClips(folder / "labels.jsonl", current.vocabulary)
+        path = train(current, clips, folder, train_config)
+        current = load_model(path)
+    out = run / "model.safetensors"
+    with PartialState().main_process_first():
+        write_atomically(out, path.read_bytes())
+    return out
+
+
+def read_lists(source: Path) -> list[ManifestEntry]:
+    """Entries of a manifest, or of a folder in which ``x.txt`` lies beside ``x.wav``.
+
+    Raises:
+        InputError: unreadable, or an entry lists no note.
+    """
+    if source.is_dir():
+        entries = [
+            ManifestEntry(audio, tuple(read_note_list(list_beside(audio))), None)
+            for audio in find_audio(source)
+        ]
+    else:
+        entries = read_manifest(source)
+    for entry in entries:
+        if not entry.pitches:
+            raise InputError(f"{entry.audio}: its note list is empty; leave the recording out")
+    return entries
+
+
+def write_whole_recordings(
+    entries: Sequence[ManifestEntry], model: MelodyModel, folder: Path, config: SelfAlignConfig
+) -> None:
+    """Labels of round 0: the lists of all recordings that are short enough to train on whole."""
+    lines = []
+    for entry in entries:
+        n_samples = len(load(entry.audio))
+        _check_list(entry, model, n_samples, config.transpose)
+        if n_samples <= config.whole_seconds * SAMPLE_RATE and _fits(entry, model):
+            row: dict[str, Any] = {"audio": str(entry.audio.resolve())}
+            if entry.notes is None:
+                row["pitches"] = entry.pitches
+            else:
+                row["notes"] = [[n.onset, n.offset, n.pitch] for n in entry.notes]
+            lines.append(json.dumps(row))
+    if not lines:
+        raise InputError(
+            f"no recording is shorter than {config.whole_seconds:g} s, so an untrained model finds "
+            "nothing to begin with; add short ones or start from a model with --init"
+        )
+    write_atomically(folder / "labels.jsonl", "".join(f"{line}\n" for line in lines).encode())
+
+
+def label_recordings(
+    entries: Sequence[ManifestEntry],
+    model: MelodyModel,
+    folder: Path,
+    config: SelfAlignConfig,
+    *,
+    by_rule: bool,
+    until: int | None = None,
+) -> None:
+    """Align and cut every recording; write ``clips/`` and, when all are done, ``labels.jsonl``.
+
+    Args:
+        entries: aligned ones are only cut.
+        model: that aligns.
+        folder: of the round.
+        config: of the rounds.
+        by_rule: whether times come from the spectrogram instead of the window head.
+        until: stop after this many recordings, as if interrupted.
+
+    Raises:
+        InputError: a recording or its list is unusable, or none gave a clip.
+    """
+    (folder / "clips").mkdir(exist_ok=True)
+    part = folder / "labels.part.jsonl"
+    done = _resume(part)
+    with part.open("a", encoding="utf-8") as file:
+        for index, entry in enumerate(entries[len(done) : until], start=len(done)):
+            rows = _label(index, entry, model, folder, config, by_rule)
+            file.write(json.dumps(rows) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+            done.append(rows)
+    if len(done) < len(entries):
+        return
+    lines = [json.dumps(row) for rows in done for row in rows]
+    if not lines:
+        raise InputError(
+            "no list fits its recording, so nothing is aligned; start from a trained model (--init)"
+        )
+    # Clips of one recording shall not all meet in one batch.
+    order = np.random.default_rng(0).permutation(len(lines))
+    write_atomically(folder / "labels.jsonl", "".join(f"{lines[k]}\n" for k in order).encode())
+    part.unlink()
+
+
+def _claim(
+    run: Path, entries: Sequence[ManifestEntry], config: SelfAlignConfig, trained: bool
+) -> None:
+    """Note what a new run is about, or check that an old one is about the same. More rounds may be
+    asked for later."""
+    about = {"lists": _fingerprint(entries), "trained": trained, **asdict(config)}
+    del about["rounds"]
+    path = run / "self_align.json"
+    run.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        write_atomically(path, json.dumps(about).encode())
+    elif json.loads(path.read_text(encoding="utf-8")) != about:
+        raise InputError(
+            f"{run}: holds a run with other lists or settings; go on with the same ones or use a "
+            "new folder"
+        )
+
+
+def _fingerprint(entries: Sequence[ManifestEntry]) -> str:
+    text = "\n".join(f"{e.audio.resolve()} {e.pitches} {e.notes}" for e in entries)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _resume(part: Path) -> list[list[dict[str, Any]]]:
+    """Rows of the recordings that an earlier call has finished; a line cut short is dropped."""
+    if not part.exists():
+        return []
+    whole = part.read_text(encoding="utf-8").split("\n")[:-1]
+    write_atomically(part, "".join(f"{line}\n" for line in whole).encode())
+    return [json.loads(line) for line in whole]
+
+
+def _label(
+    index: int,
+    entry: ManifestEntry,
+    model: MelodyModel,
+    folder: Path,
+    config: SelfAlignConfig,
+    by_rule: bool,
+) -> list[dict[str, Any]]:
+    """Write the clips of one recording; return their lines of the manifest."""
+    waveform = load(entry.audio)
+    shift, notes = align_entry(entry, waveform, model, config, by_rule=by_rule)
+    rows = []
+    for k, clip in enumerate(cut(notes, len(waveform) / SAMPLE_RATE, config)):
+        name = f"clips/{index:06d}-{k:04d}.flac"
+        samples = waveform[round(clip.begin * SAMPLE_RATE) : round(clip.end * SAMPLE_RATE)]
+        soundfile.write(folder / name, samples, SAMPLE_RATE)
+        timed = [[round(n.onset, 4), round(n.offset, 4), n.pitch] for n in clip.notes]
+        rows.append({"audio": name, "notes": timed, "from": str(entry.audio), "shift": shift})
+    return rows
+
+
+def align_entry(
+    entry: ManifestEntry,
+    waveform: FloatArray,
+    model: MelodyModel,
+    config: SelfAlignConfig,
+    *,
+    by_rule: bool,
+) -> tuple[int, list[AlignedNote]]:
+    """Semitones that the list was off, and its notes; an entry that has times keeps them.
+
+    Raises:
+        InputError: the list does not fit the vocabulary or the recording; the message names it.
+    """
+    _check_list(entry, model, len(waveform), config.transpose)
+    if entry.notes is not None:
+        return 0, [
+            AlignedNote("ok", round(n.pitch), round(n.pitch), n.onset, n.offset, 1.0)
+            for n in entry.notes
+        ]
+    emissions = model.emissions(waveform)
+    vocabulary = model.vocabulary
+    shift = best_shift(emissions.ctc, entry.pitches, vocabulary, config.transpose)
+    timing = (
+        salience_emission(waveform, model.config.features, vocabulary)
+        if by_rule
+        else emissions.window
+    )
+    pitches = [pitch + shift for pitch in entry.pitches]
+    return shift, align_list(emissions.ctc, pitches, vocabulary, timing=timing, costs=config.costs)
+
+
+def cut(notes: Sequence[AlignedNote], duration: float, config: SelfAlignConfig) -> list[Clip]:
+    """Cut a recording into clips of ``clip_seconds`` at most, between notes.
+
+    A clip holds only notes that are as listed: where list and recording differ nobody knows what is
+    right, so there the clips end. A single note that is longer is a clip of its own.
+    """
+    clips = []
+    group: list[AlignedNote] = []
+    quiet_from = 0.0  # end of the last note before the group
+    for note in [*notes, None]:
+        too_long = (
+            bool(group)
+            and note is not None
+            and (note.offset - max(quiet_from, group[0].onset) > config.clip_seconds)
+        )
+        if group and (note is None or note.mark != "ok" or too_long):
+            until = duration if note is None else note.onset
+            clips.append(_clip(group, quiet_from, until, config.margin_seconds))
+            quiet_from = group[-1].offset
+            group = []
+        if note is not None and note.mark == "ok":
+            group.append(note)
+        elif note is not None:
+            quiet_from = note.offset
+    return clips
+
+
+def _clip(
+    group: Sequence[AlignedNote], quiet_from: float, quiet_until: float, margin: float
+) -> Clip:
+    """A group of notes with half of the rests around it, up to a margin."""
+    begin = group[0].onset - min(margin, max(0.0, group[0].onset - quiet_from) / 2)
+    end = group[-1].offset + min(margin, max(0.0, quiet_until - group[-1].offset) / 2)
+    # Whole samples, so that the notes' times are those of the file.
+    begin = math.floor(begin * SAMPLE_RATE) / SAMPLE_RATE
+    notes = [
+        Note(note.onset - begin, note.offset - begin, note.listed, note.confidence)
+        for note in group
+        if note.listed is not None
+    ]
+    return Clip(begin, end, notes)
+
+
+def _check_list(entry: ManifestEntry, model: MelodyModel, n_samples: int, transpose: int) -> None:
+    """Raise InputError, naming the recording, if it cannot hold the list in any allowed key."""
+    low, high = min(entry.pitches), max(entry.pitches)
+    vocabulary = model.vocabulary
+    lowest, highest = vocabulary.low - transpose, vocabulary.high + transpose
+    if low < lowest or high > highest or high - low >= vocabulary.n_pitches:
+        raise InputError(
+            f"{entry.audio}: pitches {low}..{high} of its list do not fit the vocabulary "
+            f"{vocabulary.low}..{vocabulary.high}; transpose the list or use a wider vocabulary"
+        )
+    n_frames = n_samples // model.config.features.hop + 1
+    if len(entry.pitches) > n_frames:
+        raise InputError(
+            f"{entry.audio}: {n_frames} frames cannot hold the {len(entry.pitches)} notes of its "
+            "list; is it the right list for this recording?"
+        )
+
+
+def _fits(entry: ManifestEntry, model: MelodyModel) -> bool:
+    """Whether a list can be trained on before it is transposed."""
+    return all(pitch in model.vocabulary for pitch in entry.pitches)
