@@ -12,11 +12,16 @@ from seqmelody.errors import CheckpointError, InputError, OutputError, SeqMelody
 from seqmelody.notes import Note, Vocabulary
 
 if TYPE_CHECKING:
+    from seqmelody.list_alignment import AlignedNote as AlignedNote
+    from seqmelody.transcription import Alignment as Alignment
     from seqmelody.transcription import Transcription as Transcription
+    from seqmelody.transcription import align as align
     from seqmelody.transcription import transcribe as transcribe
 
 __version__ = "0.1.0"
 __all__ = [
+    "AlignedNote",
+    "Alignment",
     "CheckpointError",
     "InputError",
     "Note",
@@ -24,13 +29,14 @@ __all__ = [
     "SeqMelodyError",
     "Transcription",
     "Vocabulary",
+    "align",
     "transcribe",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Load the recogniser on first use, so that ``import seqmelody`` need not wait for torch."""
-    if name in ("transcribe", "Transcription"):
+    if name in ("align", "Alignment", "AlignedNote", "transcribe", "Transcription"):
         import importlib
 
         return getattr(importlib.import_module("seqmelody.transcription"), name)

@@ -127,6 +127,117 @@ def decode(
 
 
 @app.command()
+def align(
+    audio: Annotated[
+        Path, typer.Argument(metavar="AUDIO", help="A recording, or a folder of them.")
+    ],
+    notes: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="NOTES",
+            help="Text file of the notes played: names or MIDI numbers.",
+            show_default="x.txt beside x.wav",
+        ),
+    ] = None,
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="|".join(WRITERS),
+            callback=_one_of(WRITERS),
+            help="Format of the result.",
+            show_default=f"by the suffix of -o, else {DEFAULT_FORMAT}",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="PATH", help="File; for a folder, a folder."),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Checkpoint.", show_default="the shipped one"),
+    ] = None,
+) -> None:
+    """Find when each note of a list was played; mark notes that are wrong, missing or extra.
+
+    \b
+    Examples:
+      seqmelody align take.wav take.txt
+      seqmelody align recordings/ -o aligned/
+    """
+    from seqmelody.commands.align import run_align
+
+    if not run_align(audio, notes, format_name, output, model):
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="A recording.")],
+    notes: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="NOTES",
+            help="Text file of the notes that should be played.",
+            show_default="x.txt beside x.wav",
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Checkpoint.", show_default="the shipped one"),
+    ] = None,
+) -> None:
+    """Check a recording against a note list: wrong, missing and extra notes, octave slips.
+
+    \b
+    Example:
+      seqmelody check take.wav take.txt
+    """
+    from seqmelody.commands.align import run_check
+
+    print(run_check(audio, notes, json, model), end="")
+
+
+@app.command()
+def evaluate(
+    manifest: Annotated[
+        Path, typer.Argument(metavar="MANIFEST", help="Recordings and their notes, JSON lines.")
+    ],
+    mode: Annotated[
+        str,
+        typer.Option(metavar="|".join(MODES), callback=_one_of(MODES), help="Which decoder."),
+    ] = MODES[0],
+    noise: Annotated[
+        str | None,
+        typer.Option(metavar="KIND|DIR", help="Add white, pink, ... or recorded noise."),
+    ] = None,
+    snr: Annotated[
+        str | None, typer.Option(metavar="DB,DB,...", help="How loud, e.g. 20,10,0,-10.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Both decoders, and the places where they differ.")
+    ] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Checkpoint.", show_default="the shipped one"),
+    ] = None,
+) -> None:
+    """Measure a model on recordings whose notes are known, also in added noise.
+
+    \b
+    Examples:
+      seqmelody evaluate mine/manifest.jsonl
+      seqmelody evaluate mine/manifest.jsonl --noise white --snr 20,10,0,-10
+      seqmelody evaluate mine/manifest.jsonl --compare
+    """
+    from seqmelody.commands.evaluate import choose_noise, run
+
+    print(run(manifest, mode, model, choose_noise(noise, snr), seed=seed, compare=compare), end="")
+
+
+@app.command()
 def plot(
     audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="A recording.")],
     output: Annotated[
@@ -182,6 +293,23 @@ def train(
     seed: Annotated[
         int | None, typer.Option(help="Of weights and clips.", show_default="the recipe's")
     ] = None,
+    self_align: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Rounds of aligning the lists of --manifest (or of a folder with x.txt beside "
+            "x.wav) with the model so far, then training on the times found.",
+        ),
+    ] = 0,
+    transpose: Annotated[
+        int,
+        typer.Option(
+            metavar="SEMITONES",
+            min=0,
+            help="With --self-align: each list may be off by up to so many semitones.",
+        ),
+    ] = 0,
 ) -> None:
     """Train a model; a run that was stopped goes on where it was (needs the train extra).
 
@@ -192,6 +320,7 @@ def train(
     Examples:
       seqmelody train runs/default --bank data/bank
       torchrun --nproc_per_node 2 -m seqmelody train runs/default --bank data/bank
+      seqmelody train runs/mine --manifest my_lists/ --init default.safetensors --self-align 2
       seqmelody decode take.wav --model runs/default/model.safetensors
     """
     from seqmelody.commands.train import run
@@ -206,6 +335,8 @@ def train(
         peak_rate=peak_rate,
         save_every=save_every,
         seed=seed,
+        self_align=self_align,
+        transpose=transpose,
     )
     print(path)
 

@@ -1,9 +1,9 @@
-"""The library's front door: a recording in, a melody out."""
+"""The library's front door: a recording in, a melody out; or a note list too, and times out."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from seqmelody import audio as audio_files
 from seqmelody.decoding.ctc import decode_ctc
 from seqmelody.decoding.window import decode_window
 from seqmelody.errors import InputError
+from seqmelody.list_alignment import AlignedNote, EditCosts, align_list
 from seqmelody.model import Emissions, MelodyModel, load_model
 from seqmelody.notes import Note, Vocabulary
 
@@ -31,6 +32,19 @@ class Transcription:
     """
 
     notes: list[Note]
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """A note list and its recording.
+
+    Attributes:
+        notes: every listed note in order, with the extra notes between them.
+        duration: of the recording, in seconds.
+    """
+
+    notes: list[AlignedNote]
     duration: float
 
 
@@ -79,6 +93,41 @@ def transcribe(
         model = load_model(model)
     notes = DECODERS[mode](model.emissions(waveform), model.vocabulary)
     return Transcription(notes, len(waveform) / audio_files.SAMPLE_RATE)
+
+
+def align(
+    audio: str | os.PathLike[str] | NDArray[Any] | Tensor,
+    pitches: Sequence[int],
+    sample_rate: int | None = None,
+    *,
+    model: MelodyModel | str | os.PathLike[str] | None = None,
+    costs: EditCosts | None = None,
+) -> Alignment:
+    """Find when each note of a list was played, and mark where list and recording differ.
+
+    Args:
+        audio: as for :func:`transcribe`.
+        pitches: the list, MIDI numbers in order; :func:`seqmelody.notes.parse_note_list` reads one.
+        sample_rate: of an array, in Hz; None stands for 16 000.
+        model: a loaded model, the path of a checkpoint, or None for the shipped weights.
+        costs: how unlikely the three kinds of mistake in the list are.
+
+    Returns:
+        The marked notes, and the recording's duration.
+
+    Raises:
+        InputError: the audio is unusable, the list is empty, longer than the recording has frames,
+            or leaves the model's vocabulary.
+        CheckpointError: the model file is.
+    """
+    waveform = _waveform(audio, sample_rate)
+    if not isinstance(model, MelodyModel):
+        model = load_model(model)
+    emissions = model.emissions(waveform)
+    notes = align_list(
+        emissions.ctc, pitches, model.vocabulary, timing=emissions.window, costs=costs
+    )
+    return Alignment(notes, len(waveform) / audio_files.SAMPLE_RATE)
 
 
 def _waveform(

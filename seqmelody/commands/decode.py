@@ -146,7 +146,7 @@ def _jobs_in_folder(audio: Sequence[Path], output: Path, suffix: str) -> list[Jo
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for results. Raises InputError if that cannot be."""
+    """Make a folder for results. Raises OutputError if that cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -156,7 +156,7 @@ def make_folder(folder: Path) -> None:
 
 
 def write_notes(target: Path | None, data: bytes) -> None:
-    """Write whole to a file, or to stdout where there is no target. Raises InputError."""
+    """Write whole to a file, or to stdout where there is no target. Raises OutputError."""
     if target is not None:
         make_folder(target.parent)
         write_atomically(target, data)
