@@ -1,25 +1,35 @@
 """The frozen clips, and the noisy conditions they are heard in.
 
-A set is a folder with ``manifest.jsonl``; ambience is a folder of recordings. Which recording a
-clip gets follows from its place in the set, and where the recording is cut from the seed and the
-clip's name, so every system hears the same samples, and every SNR the same noise.
+A set is a folder with ``manifest.jsonl`` (format: :mod:`seqmelody.datasets`). Noise is that of
+:mod:`seqmelody.evaluation`, which also defines SNR; besides the generated kinds there are
+``ambience``, a folder of recordings, and ``babble``, several voices at once. The set ``no_melody``
+is made here: recordings in which any note recognised is a false one.
 """
 
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from benchmarks.babble import babble
 from benchmarks.peers.base import SAMPLE_RATE, FloatArray
-from seqmelody import InputError, Note, noise
+from seqmelody import InputError, Note
+from seqmelody.evaluation import NoiseMaker, add_noise
+from seqmelody.noise import GENERATORS, Generator
 
-NOISES = ("white", "ambience")
+NOISE_GENERATORS: dict[str, Generator] = {**GENERATORS, "babble": babble}
+NOISES = ("ambience", *NOISE_GENERATORS)
+NO_MELODY = "no_melody"
+NO_MELODY_KINDS = ("silence", "white", "pink", "ambience", "babble")
+NO_MELODY_CLIPS = 4  # of each kind
+NO_MELODY_SECONDS = 15.0
+NO_MELODY_RMS = 0.05  # -26 dB of full scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,7 @@ class Clip:
         name: file name of the audio.
         samples: shape (samples,), 16 kHz mono.
         notes: the reference, by onset.
+        sample_bank: where the set's clean samples lie that the clip is made of; None if unknown.
     """
 
     set_name: str
@@ -39,6 +50,7 @@ class Clip:
     name: str
     samples: FloatArray
     notes: list[Note]
+    sample_bank: Path | None = None
 
     @property
     def seconds(self) -> float:
@@ -65,13 +77,22 @@ def load_set(folder: Path) -> list[Clip]:
     manifest = folder / "manifest.jsonl"
     if not manifest.is_file():
         raise InputError(f"{manifest} is missing; name the folder of the sets with --dev")
-    clips = []
-    for index, line in enumerate(manifest.read_text(encoding="utf-8").splitlines()):
+    lines = manifest.read_text(encoding="utf-8").splitlines()
+    return [_clip(folder, index, line) for index, line in enumerate(lines)]
+
+
+def _clip(folder: Path, index: int, line: str) -> Clip:
+    try:
         entry = json.loads(line)
         notes = sorted((Note(*note) for note in entry["notes"]), key=lambda n: n.onset)
-        samples = read_mono(folder / entry["audio"])
-        clips.append(Clip(folder.name, index, entry["audio"], samples, notes))
-    return clips
+        name = str(entry["audio"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder / 'manifest.jsonl'}, line {index + 1}: no clip with timed notes ({error!r}); "
+            'write {"audio": ..., "notes": [[onset, offset, pitch], ...]}'
+        ) from None
+    bank = folder / entry["samples"] if "samples" in entry else None
+    return Clip(folder.name, index, name, read_mono(folder / name), notes, bank)
 
 
 def read_mono(path: Path) -> FloatArray:
@@ -84,47 +105,50 @@ def read_mono(path: Path) -> FloatArray:
     return np.asarray(samples, dtype=np.float32)
 
 
+def no_melody_clips(bench: NoiseBench) -> list[Clip]:
+    """Silence and noise of every kind, without a note; they do not depend on the bench's seed."""
+    return [
+        _without_melody(kind, number, NoiseBench(bench.recordings, number))
+        for kind in NO_MELODY_KINDS
+        for number in range(NO_MELODY_CLIPS)
+    ]
+
+
+def _without_melody(kind: str, number: int, bench: NoiseBench) -> Clip:
+    samples: FloatArray = np.zeros(round(NO_MELODY_SECONDS * SAMPLE_RATE), dtype=np.float32)
+    clip = Clip(NO_MELODY, number, f"{kind}-{number}", samples, [])
+    if kind == "silence":
+        return clip
+    sound = bench.noise(clip, kind)
+    level = NO_MELODY_RMS / float(np.sqrt(np.mean(np.square(sound, dtype=np.float64))))
+    return Clip(NO_MELODY, number, clip.name, np.clip(sound * np.float32(level), -1, 1), [])
+
+
 class NoiseBench:
     """Makes the noisy version of a clip, the same at every call."""
 
     def __init__(self, recordings: Path, seed: int) -> None:
-        """``recordings``: folder of 16 kHz mono files; ``seed`` of every random choice."""
+        """``recordings``: folder of recorded noise; ``seed`` of every random choice."""
+        self.recordings = recordings
         self.seed = seed
-        self._paths = sorted(p for p in recordings.glob("*") if p.suffix in {".ogg", ".flac"})
-        self._recordings: dict[Path, FloatArray] = {}
+        self._maker = NoiseMaker(seed, recordings, NOISE_GENERATORS)
+
+    def noise(self, clip: Clip, name: str) -> FloatArray:
+        """A clip's noise at no particular level, shape (samples,)."""
+        key = f"{clip.set_name}/{clip.name}"
+        return self._maker.make(name, len(clip.samples), key, clip.index)
 
     def apply(self, clip: Clip, condition: Condition) -> FloatArray:
         """The clip's samples under a condition, shape (samples,), within -1..1."""
         if condition.snr_db is None:
             return clip.samples
-        added = self._noise(clip, condition.noise)
-        noisy = noise.mix_at_snr(clip.samples, added, condition.snr_db, active=melody_mask(clip))
-        # Turned down as a recorder would be, not clipped; the SNR stays.
-        return noisy / max(1.0, float(np.abs(noisy).max()))
-
-    def _noise(self, clip: Clip, name: str) -> FloatArray:
-        key = zlib.crc32(f"{clip.set_name}/{clip.name}/{name}".encode())
-        rng = np.random.default_rng([self.seed, key])
-        if name == "ambience":
-            return self._ambience(clip, rng)
-        return noise.GENERATORS[name](len(clip.samples), rng)
-
-    def _ambience(self, clip: Clip, rng: np.random.Generator) -> FloatArray:
-        """A stretch of one recording; a recording shorter than the clip is looped."""
-        if not self._paths:
-            raise InputError("no recordings of noise; put .ogg or .flac files into <dev>/noise")
-        path = self._paths[clip.index % len(self._paths)]
-        if path not in self._recordings:
-            self._recordings[path] = read_mono(path)
-        recording = self._recordings[path]
-        spare = len(recording) - len(clip.samples)
-        start = int(rng.integers(0, spare + 1 if spare >= 0 else len(recording)))
-        return np.take(recording, np.arange(start, start + len(clip.samples)), mode="wrap")
+        added = self.noise(clip, condition.noise)
+        return add_noise(clip.samples, added, condition.snr_db, clip.notes)
 
 
-def melody_mask(clip: Clip) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Where a reference note sounds, shape (samples,)."""
-    active = np.zeros(len(clip.samples), dtype=np.bool_)
-    for note in clip.notes:
-        active[round(note.onset * SAMPLE_RATE) : round(note.offset * SAMPLE_RATE)] = True
-    return active
+@lru_cache
+def cached_set(folder: Path, recordings: Path) -> tuple[Clip, ...]:
+    """The clips of a set, read once a process; ``no_melody`` is made from ``recordings``."""
+    if folder.name == NO_MELODY:
+        return tuple(no_melody_clips(NoiseBench(recordings, 0)))
+    return tuple(load_set(folder))

@@ -22,7 +22,8 @@ import numpy as np
 import soundfile
 import typer
 
-from benchmarks.report import provenance, write_whole
+from benchmarks.report import provenance
+from benchmarks.rows import write_whole
 from seqmelody.decoding import MODES
 from seqmelody.noise import SAMPLE_RATE, pink
 

@@ -18,7 +18,8 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.peers.base import package_version
-from benchmarks.report import make_folder, provenance, write_whole
+from benchmarks.report import provenance
+from benchmarks.rows import make_folder, write_whole
 from data_tools.voice.takes import sing_takes
 from seqmelody import Note
 from seqmelody.audio import SAMPLE_RATE, load

@@ -324,7 +324,8 @@ def lm(
     output: Annotated[Path, typer.Option("-o", "--output", help="Model to write (.npz).")],
     order: Annotated[int, typer.Option(min=1, help="Length of the n-grams, in intervals.")] = ORDER,
     fallback: Annotated[
-        float, typer.Option(min=0.001, max=1.0, help="Share of any interval being possible.")
+        float,
+        typer.Option(min=0.001, max=0.999, help="How probable it is that a melody is no tune."),
     ] = FALLBACK,
 ) -> None:
     """Learn the melody language model: how tunes go on, in intervals.

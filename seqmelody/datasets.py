@@ -28,7 +28,6 @@ from seqmelody.phrases import PhraseConfig, make_phrase
 from seqmelody.takes import TakeBank, cut_clip
 
 FloatArray = NDArray[np.float32]
-MIDDLE_RANGE = (36.0, 98.0)  # MIDI pitches about which phrases lie
 LONGEST_REST_SECONDS = 5.0  # at the end of a composed clip
 
 
@@ -119,7 +118,8 @@ class ComposedClips(Dataset[Example]):
         return self._phrase(n_samples, rng)
 
     def _phrase(self, n_samples: int, rng: np.random.Generator) -> tuple[FloatArray, list[Note]]:
-        source, low, high = self._instrument(rng)
+        source = int(rng.choice(self.sources))
+        low, high = self._tessitura(source, rng)
         notes = self._phrases(low, high, n_samples / SAMPLE_RATE, rng)
         return perform(notes, self.notes, source, n_samples, rng), notes
 
@@ -140,22 +140,14 @@ class ComposedClips(Dataset[Example]):
         loudness = np.sqrt(np.mean(melody**2) / max(float(np.mean(other**2)), 1e-9))
         return np.asarray(other * np.float32(loudness * 10 ** (rng.uniform(-25, -8) / 20)))
 
-    def _instrument(self, rng: np.random.Generator) -> tuple[int, int, int]:
-        """A source and the part of its range that this clip uses, mostly two octaves.
-
-        The middle is drawn first, so that high and low notes are heard as often as others: of a
-        faint note in noise one partial may be all there is, and which one it is, is then a guess
-        that should not lean towards the pitches that most instruments have.
-        """
-        middle = rng.uniform(*MIDDLE_RANGE)
-        able = [s for s in self.sources if self.ranges[s][0] <= middle <= self.ranges[s][1]]
-        source = int(rng.choice(able or self.sources))
+    def _tessitura(self, source: int, rng: np.random.Generator) -> tuple[int, int]:
+        """The part of the instrument's range that this clip uses: mostly two octaves."""
         low, high = self.ranges[source]
         span = int(rng.integers(12, 30))
         if high - low <= span:
-            return source, low, high
-        begin = int(np.clip(round(middle - span / 2), low, high - span))
-        return source, begin, begin + span
+            return low, high
+        begin = int(rng.integers(low, high - span + 1))
+        return begin, begin + span
 
 
 def sounding(notes: Sequence[Note], n_samples: int) -> NDArray[np.bool_]:

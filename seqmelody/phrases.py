@@ -6,14 +6,13 @@ note again and again. All choices come from the generator passed in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from seqmelody.banks import REST, TuneBank
 from seqmelody.notes import Note
 
-MOST_LATE_SHARE = 0.55  # of a note that may pass before it sounds
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.07, 2.4
 
 
@@ -28,8 +27,6 @@ class PhraseConfig:
         ("run", 0.13),
         ("repeats", 0.14),
     )
-    late_share: float = 0.25  # played on samples that each speak late, as samplers' often do
-    latest: float = 0.1  # seconds
     slowest: float = 1.1  # seconds a quarter note
     fastest: float = 0.2
 
@@ -46,17 +43,10 @@ def make_phrase(
     names, weights = zip(*config.kinds, strict=True)
     kind = str(rng.choice(names, p=np.array(weights) / sum(weights)))
     tempo = float(np.exp(rng.uniform(np.log(config.fastest), np.log(config.slowest))))
-    steps = _tune(tunes, low, high, rng) if kind == "tune" else _random_steps(kind, low, high, rng)
-    notes = _play(steps, tempo, _articulation(rng), seconds, rng)
-    return _speak_late(notes, config.latest, rng) if rng.random() < config.late_share else notes
-
-
-def _speak_late(notes: list[Note], latest: float, rng: np.random.Generator) -> list[Note]:
-    """Each pitch has a delay of its own; what remains of the note is what sounds."""
-    delay = {pitch: float(rng.uniform(0, latest)) for pitch in sorted({n.pitch for n in notes})}
-    return [
-        replace(n, onset=n.onset + min(delay[n.pitch], MOST_LATE_SHARE * n.duration)) for n in notes
-    ]
+    if kind == "tune":
+        return _play(_tune(tunes, low, high, rng), tempo, _articulation(rng), seconds, rng)
+    steps = _random_steps(kind, low, high, rng)
+    return _play(steps, tempo, _articulation(rng), seconds, rng)
 
 
 def _tune(

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.clips import Clip, Condition, NoiseBench, conditions, melody_mask
+from benchmarks.clips import Clip, Condition, NoiseBench, conditions
 from benchmarks.peers.basic_pitch import keep_strongest
-from benchmarks.report import Row, error_rate_table, full_table, read_csv, write_csv
+from benchmarks.report import error_rate_table, full_table
+from benchmarks.rows import Row, read_csv, write_csv
 from benchmarks.speed import write_long_file
 from seqmelody import InputError, Note
 from seqmelody.audio import load
+from seqmelody.evaluation import melody_mask
 from seqmelody.noise import SAMPLE_RATE
 
 
@@ -26,7 +28,7 @@ def row(**changes: object) -> Row:
         "seed": 0, "clip": "0.flac", "audio_seconds": 2.0, "compute_seconds": 0.1,
         "reference_notes": 10, "estimated_notes": 9, "insertions": 1, "deletions": 2,
         "substitutions": 0, "octave_errors": 0, "repeats": 2, "repeats_found": 1, "exact": False,
-        "conp_f1": 0.8, "con_f1": 0.9,
+        "conp_f1": 0.8, "con_f1": 0.9, "conpoff_f1": 0.7, "commit": "abc", "failure": "a, b",
     }  # fmt: skip
     return Row(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -39,7 +41,7 @@ def test_noise_is_the_same_for_all_and_has_the_stated_snr(tmp_path: Path) -> Non
     assert not np.array_equal(first, other)
     gain = float(first @ clip().samples / (clip().samples @ clip().samples))
     noise = first - gain * clip().samples
-    active = melody_mask(clip())
+    active = melody_mask(clip().notes, len(noise))
     power = np.mean(clip().samples[active] ** 2) * gain**2 / np.mean(noise[active] ** 2)
     assert 10 * np.log10(power) == pytest.approx(-5.0, abs=0.2)  # gain is estimated in noise
 
@@ -51,7 +53,7 @@ def test_conditions_start_clean() -> None:
 
 
 def test_ambience_needs_recordings(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no recordings of noise"):
+    with pytest.raises(InputError, match="holds no recording"):
         NoiseBench(tmp_path, 0).apply(clip(), Condition("ambience", 0.0))
 
 

@@ -29,7 +29,7 @@ def test_a_blank_penalty_lets_fainter_notes_through() -> None:
 
 
 def test_without_timing_notes_stand_at_their_spikes() -> None:
-    notes = decode_ctc(emission_of([0] * 5 + [1] + [0] * 9 + [2] + [0] * 4), PAIR)
+    notes = decode_ctc(emission_of([0] * 5 + [1] + [0] * 9 + [2] + [0] * 4, 0.999), PAIR)
     assert [(round(n.onset, 3), round(n.offset, 3), n.pitch) for n in notes] == [
         (0.1, 0.3, 60),
         (0.3, 0.4, 61),
@@ -41,13 +41,13 @@ def test_timing_comes_from_the_windows_wherever_the_spikes_fire(shift: int) -> N
     sounding = [0] * 10 + [1] * 20 + [0] * 5 + [2] * 15 + [0] * 5
     spikes = [0] * len(sounding)
     spikes[10 + shift], spikes[35 + shift] = 1, 2
-    notes = decode_ctc(emission_of(spikes), PAIR, timing=emission_of(sounding))
+    notes = decode_ctc(emission_of(spikes, 0.999), PAIR, timing=emission_of(sounding))
     times = [(round(n.onset, 3), round(n.offset, 3), n.pitch) for n in notes]
     assert times == [(0.19, 0.59, 60), (0.69, 0.99, 61)]
 
 
 def test_repeated_notes_stay_two_in_timing() -> None:
-    spikes = emission_of([0] * 5 + [1] + [0] * 9 + [1] + [0] * 10)
+    spikes = emission_of([0] * 5 + [1] + [0] * 9 + [1] + [0] * 10, 0.999)
     notes = decode_ctc(spikes, PAIR, timing=emission_of([0] * 4 + [1] * 22))
     assert [n.pitch for n in notes] == [60, 60]
     assert notes[0].offset <= notes[1].onset
@@ -71,3 +71,12 @@ def test_ranges_always_leave_room_for_every_note(seed: int) -> None:
             assert r.first <= following.first
             assert r.last <= following.last
     assert at <= n_frames
+
+
+def test_best_path_alone_takes_a_blank_penalty_unasked() -> None:
+    faint = emission_of([0, 0, 0], 0.999)
+    faint.log_probs[1] = np.log([0.6, 0.3, 0.1])
+    assert [n.pitch for n in decode_ctc(faint, PAIR, search="greedy")] == [60]
+    assert decode_ctc(faint, PAIR, search="greedy", blank_penalty=0.0) == []
+    assert decode_ctc(faint, PAIR, search="beam") == []
+    assert [n.pitch for n in decode_ctc(faint, PAIR, search="beam", blank_penalty=1.0)] == [60]

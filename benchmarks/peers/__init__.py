@@ -8,14 +8,43 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks.peers import basic_pitch, seqmelody, swift_f0
-from benchmarks.peers.base import Loader, NotInstalledError, Options, System
+from benchmarks.peers import (
+    aubio,
+    basic_pitch,
+    crepe,
+    melodia,
+    pesto,
+    praat,
+    pyin,
+    rules,
+    seqmelody,
+    swift_f0,
+)
+from benchmarks.peers.base import Informed, Loader, NotInstalledError, Options, System
+
+
+def _oracle(options: Options) -> Informed:
+    # Imported here: it is no peer, lies outside of this package and uses it.
+    from benchmarks.oracle import load
+
+    return load(options)
+
 
 SYSTEMS: dict[str, Loader] = {
     "seqmelody_ctc": partial(seqmelody.load, mode="ctc"),
     "seqmelody_window": partial(seqmelody.load, mode="window"),
     "swift_f0": swift_f0.load,
     "basic_pitch": basic_pitch.load,
+    "pyin": pyin.load,
+    "crepe_tiny": partial(crepe.load, size="tiny"),
+    "crepe_full": partial(crepe.load, size="full"),
+    "pesto": pesto.load,
+    "praat": praat.load,
+    "aubio": aubio.load,
+    "melodia": melodia.load,
+    "rules": rules.load,
+    "oracle": _oracle,
 }
+INFORMED = frozenset({"oracle"})  # measured only on sets whose clean samples are known
 
-__all__ = ["SYSTEMS", "Loader", "NotInstalledError", "Options", "System"]
+__all__ = ["INFORMED", "SYSTEMS", "Loader", "NotInstalledError", "Options", "System"]

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from seqmelody import Note, SeqMelodyError
 from seqmelody.noise import SAMPLE_RATE, FloatArray
 
+if TYPE_CHECKING:
+    from benchmarks.clips import Clip
+
 __all__ = [
+    "PEER_ERRORS",
     "SAMPLE_RATE",
     "FloatArray",
+    "Informed",
     "Loader",
     "NotInstalledError",
     "Options",
     "System",
     "package_version",
 ]
+
+# What other people's code raises at a clip that it cannot deal with: bad values and shapes, numbers
+# that overflow, a lack of memory, errors from C++ (RuntimeError), programs that fail. A peer's
+# broken clip is a result, to be written down. Mistakes of this benchmark's own (NameError,
+# AttributeError, ImportError) are not among these and end the run.
+PEER_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SeqMelodyError,
+    TypeError,
+    ValueError,
+    subprocess.SubprocessError,
+)
 
 
 class NotInstalledError(SeqMelodyError, ImportError):
@@ -36,6 +59,17 @@ class System(Protocol):
         ...
 
 
+@runtime_checkable
+class Informed(Protocol):
+    """A system that has to know more of a clip than its sound: no peer, but a limit to all."""
+
+    version: str
+
+    def told(self, clip: Clip) -> System:
+        """The system for this clip, whose ``sample_bank`` is known."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the command line hands to every system's loader.
@@ -43,13 +77,16 @@ class Options:
     Attributes:
         model: SeqMelody checkpoint; the shipped one if None. Other systems ignore it.
         threads: processor threads a system may use.
+        device: of the systems that run on torch: ``cpu``, ``cuda``. Times of what runs on a GPU are
+            those of the processor that waits for it: compare times on ``cpu`` alone.
     """
 
     model: Path | None = None
     threads: int = 1
+    device: str = "cpu"
 
 
-Loader = Callable[[Options], System]
+Loader = Callable[[Options], "System | Informed"]
 
 
 def package_version(name: str) -> str:

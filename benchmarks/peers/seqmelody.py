@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -16,12 +17,14 @@ class SeqMelody:
 
     def __init__(self, mode: Mode, model: Path | None) -> None:
         """``model``: a checkpoint, the shipped one if None."""
-        from seqmelody.model import load_model
+        from seqmelody.model import default_model_path, load_model
 
         self.mode = mode
         self.model = load_model(model)
+        # A checkpoint that training has overwritten keeps its name; rows of it must not be mixed.
+        checksum = sha256((model or default_model_path()).read_bytes()).hexdigest()[:8]
         which = model.name if model else "shipped model"
-        self.version = f"seqmelody {__version__} ({which}), {package_version('torch')}"
+        self.version = f"seqmelody {__version__} ({which} {checksum}), {package_version('torch')}"
 
     def transcribe(self, samples: FloatArray) -> list[Note]:
         """Recognise with the package's defaults."""

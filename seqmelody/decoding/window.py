@@ -22,8 +22,8 @@ def decode_window(
     vocabulary: Vocabulary,
     *,
     min_seconds: float = 0.06,
-    change_cost: float = 0.5,
-    onset_weight: float = 1.0,
+    change_cost: float = 0.0,
+    onset_weight: float = 2.2,
 ) -> list[Note]:
     """The most probable melody, given each window's class and onset probabilities.
 

@@ -1,0 +1,114 @@
+"""``seqmelody evaluate``: the table against hand-made notes, noise, and where decoders disagree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from seqmelody import InputError, Note
+from seqmelody.commands.evaluate import choose_noise, disagreements, evaluate
+from seqmelody.evaluation import NoiseMaker, add_noise, cut_noise, melody_mask, summarise
+from seqmelody.evaluation import score as score_of
+from seqmelody.manifests import read_manifest
+from seqmelody.noise import SAMPLE_RATE, FloatArray
+
+NOTES = [Note(0.0, 0.4, 60), Note(0.5, 0.9, 60), Note(1.0, 1.4, 64)]
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """An aligned and a weak entry of the same three notes."""
+    time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.sin(2 * np.pi * 262 * time), SAMPLE_RATE)
+    entries = [
+        {"audio": "a.wav", "notes": [[n.onset, n.offset, n.pitch] for n in NOTES]},
+        {"audio": "a.wav", "pitches": [n.pitch for n in NOTES]},
+    ]
+    path = tmp_path / "manifest.jsonl"
+    path.write_text("\n".join(map(json.dumps, entries)))
+    return path
+
+
+def decode(samples: FloatArray, mode: str) -> list[Note]:
+    """All right by one mode; the other merges the repeat in noise."""
+    is_noisy = float(np.abs(samples).max()) > 0.11
+    return NOTES if mode == "ctc" or not is_noisy else [Note(0.0, 0.9, 60), NOTES[2]]
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_table_has_a_line_for_each_condition(manifest: Path) -> None:
+    noise = choose_noise("white", "10,-5")
+    text = evaluate(read_manifest(manifest), decode, ["window"], noise)
+    lines = [cells(line) for line in text.splitlines()]
+    assert [line[0] for line in lines[2:]] == ["clean", "white 10 dB", "white -5 dB"]
+    clean, noisy = (dict(zip(lines[0], line, strict=True)) for line in (lines[2], lines[4]))
+    assert (clean["NER %"], clean["COnP F1 %"], clean["exact %"]) == ("0.0", "100.0", "100.0")
+    assert (noisy["recordings"], noisy["notes"], noisy["del"]) == ("2", "6", "2")
+    assert (noisy["NER %"], noisy["COn F1 %"]) == ("33.3", "80.0")  # F1: of the aligned one alone
+    assert noisy["repeats found %"] == "0.0"
+
+
+def test_comparing_marks_where_the_decoders_disagree(manifest: Path) -> None:
+    text = evaluate(
+        read_manifest(manifest),
+        decode,
+        ["ctc", "window"],
+        choose_noise("white", "0"),
+        compare=True,
+    )
+    assert "Places where ctc and window disagree: 2" in text
+    assert cells(text.splitlines()[-1])[1:] == ["white 0 dB", "0.50", "0.90", "C4", "–"]
+
+
+def test_disagreements_are_joined_where_they_touch() -> None:
+    first = [Note(0, 1, 60), Note(1, 2, 62), Note(5, 6, 64)]
+    second = [Note(0.1, 0.9, 60), Note(1.1, 2, 63)]
+    one, two = disagreements(first, second)
+    assert (one.first, one.second) == ([first[1]], [second[1]])
+    assert (one.onset, one.offset) == (1, 2)
+    assert (two.first, two.second) == ([first[2]], [])
+    assert disagreements(first, first) == []
+
+
+def test_wrong_options_are_told_in_one_line(tmp_path: Path) -> None:
+    assert choose_noise(None, None) is None
+    with pytest.raises(InputError, match="belong together"):
+        choose_noise("white", None)
+    with pytest.raises(InputError, match="neither a folder"):
+        choose_noise("wihte", "0")
+    for snr in ("loud", "nan", ","):
+        with pytest.raises(InputError, match="no list of decibels"):
+            choose_noise("white", snr)
+
+
+def test_recorded_noise_is_cut_or_looped_and_the_same_every_time(tmp_path: Path) -> None:
+    ramp = np.arange(1000, dtype=np.float32) / 1000
+    soundfile.write(tmp_path / "a.wav", ramp, SAMPLE_RATE, subtype="FLOAT")
+    first, again = (NoiseMaker(1, tmp_path).make("x", 300, "rec", 5) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert np.allclose(np.diff(first), 0.001, atol=1e-6)
+    looped = cut_noise(ramp, 2500, np.random.default_rng(0))
+    np.testing.assert_array_equal(looped[:1000], looped[1000:2000])
+
+
+def test_noise_counts_where_the_melody_sounds() -> None:
+    clean = np.zeros(SAMPLE_RATE, np.float32)
+    notes = [Note(0.25, 0.5, 60)]
+    active = melody_mask(notes, len(clean))
+    clean[active] = 0.01
+    noise = np.where(active, 1.0, 9.0).astype(np.float32)
+    noisy = add_noise(clean, noise, 20.0, notes)
+    assert np.allclose(noisy[active], 0.011)
+
+
+def test_nothing_to_sum_up_is_an_error() -> None:
+    with pytest.raises(InputError, match="no scores"):
+        summarise([])
+    assert np.isnan(summarise([score_of([60], NOTES, None)]).conp_f1)
