@@ -9,6 +9,7 @@ their licence.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,9 +56,13 @@ def instrument_folders(folder: Path) -> list[Path]:
 def read_notes(
     folder: Path, first_source: int, *, seconds: float, pitch_step: int = 0
 ) -> Iterator[Sound]:
-    """Every note of every instrument folder, or one every ``pitch_step`` semitones."""
+    """Every note of every instrument folder, or one every ``pitch_step`` semitones.
+
+    What is dropped since its pitch is not what its name states is reported on stderr.
+    """
     for number, instrument in enumerate(instrument_folders(folder)):
         wanted = 0  # the lowest pitch to take next
+        off_pitch: list[str] = []
         named = ((stated_pitch(path.stem), path) for path in find_audio(instrument))
         for stated, path in sorted((pitch, path) for pitch, path in named if pitch is not None):
             if stated < wanted:
@@ -67,6 +72,10 @@ def read_notes(
             if pitch is not None:
                 wanted = stated + pitch_step if pitch_step else 0
                 yield Sound(samples, pitch, first_source + number)
+            else:
+                off_pitch.append(path.name)
+        if off_pitch:
+            print(f"{instrument}: off pitch, left out: {', '.join(off_pitch)}", file=sys.stderr)
 
 
 def stated_pitch(name: str) -> int | None:

@@ -40,6 +40,8 @@ class Style:
     late_seconds: float  # from the onset until the instrument speaks
     handover_seconds: float  # in which a voice that sounds one note at a time ends the last
     slur_share: float  # of new pitches that are reached without a dip in level
+    tremolo_db: float = 0.0  # depth of a wavering level, to either side
+    tremolo_rate: float = 6.0  # Hz
 
 
 def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
@@ -69,6 +71,8 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         if rng.random() < (0.85 if continuous else 0.3)
         else 0.0,
         slur_share=float(rng.uniform(0.0, 1.0)) if continuous else 0.0,
+        tremolo_db=float(rng.uniform(0.5, 5.0)) if rng.random() < 0.08 else 0.0,
+        tremolo_rate=float(rng.uniform(3.0, 9.0)),
     )
 
 
@@ -168,6 +172,9 @@ def _shape(played: FloatArray, note: Note, style: Style, release: float) -> None
     """Soften the attack and let go at the offset, in place."""
     rise = min(len(played), int(style.attack_seconds * SAMPLE_RATE))
     played[:rise] *= np.linspace(0, 1, rise, dtype=np.float32)
+    if style.tremolo_db:
+        turns = style.tremolo_rate * np.arange(len(played), dtype=np.float32) / SAMPLE_RATE
+        played *= 10 ** (np.float32(style.tremolo_db / 20) * np.sin(2 * np.pi * turns))
     held = int(note.duration * SAMPLE_RATE)
     fall = np.arange(max(0, len(played) - held), dtype=np.float32)
     played[held:] *= np.exp(fall * np.float32(-1 / (release * SAMPLE_RATE)))

@@ -27,6 +27,7 @@ class PhraseConfig:
         ("run", 0.13),
         ("repeats", 0.14),
     )
+    ornament_share: float = 0.06  # of phrases, with grace notes and trills
     slowest: float = 1.1  # seconds a quarter note
     fastest: float = 0.2
 
@@ -43,10 +44,30 @@ def make_phrase(
     names, weights = zip(*config.kinds, strict=True)
     kind = str(rng.choice(names, p=np.array(weights) / sum(weights)))
     tempo = float(np.exp(rng.uniform(np.log(config.fastest), np.log(config.slowest))))
-    if kind == "tune":
-        return _play(_tune(tunes, low, high, rng), tempo, _articulation(rng), seconds, rng)
-    steps = _random_steps(kind, low, high, rng)
-    return _play(steps, tempo, _articulation(rng), seconds, rng)
+    tune = kind == "tune"
+    steps = _tune(tunes, low, high, rng) if tune else _random_steps(kind, low, high, rng)
+    notes = _play(steps, tempo, _articulation(rng), seconds, rng)
+    return _ornamented(notes, low, high, rng) if rng.random() < config.ornament_share else notes
+
+
+def _ornamented(notes: list[Note], low: int, high: int, rng: np.random.Generator) -> list[Note]:
+    """Some long notes begin with a grace note or are trilled, with a neighbour in range."""
+    played: list[Note] = []
+    for note in notes:
+        neighbour = note.pitch + int(rng.choice([-2, -1, 1, 2]))
+        length = float(rng.uniform(SHORTEST_SECONDS, 0.12))
+        if note.duration < 4 * length or rng.random() < 0.7 or not low <= neighbour <= high:
+            played.append(note)
+        elif rng.random() < 0.6:
+            played.append(Note(note.onset, note.onset + length, neighbour))
+            played.append(Note(note.onset + length, note.offset, note.pitch))
+        else:
+            count = min(8, int(note.duration / length) - 1)
+            begins = [note.onset + i * length for i in range(count + 1)]
+            for i, begin in enumerate(begins):
+                end = begins[i + 1] if i < count else note.offset
+                played.append(Note(begin, end, neighbour if i % 2 else note.pitch))
+    return played
 
 
 def _tune(

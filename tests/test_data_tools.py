@@ -376,3 +376,13 @@ def test_corpus_command_goes_all_the_way_and_on(recordings: Path, tiny_bank: Pat
         assert result.exit_code == 0, result.output
     assert "0.000 new hours" in result.output
     assert read_manifest(root / "set" / "manifest.jsonl")
+
+
+def test_off_pitch_samples_are_reported(
+    recordings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = list(read_notes(recordings / "samples", 0, seconds=1.0))
+    report = capsys.readouterr().err.splitlines()
+    assert len(kept) == 6
+    assert len(report) == 1
+    assert "oboe: off pitch, left out: 072.wav" in report[0]

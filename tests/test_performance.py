@@ -224,3 +224,14 @@ def test_struck_instruments_do_not_bend_and_others_do_not_ring() -> None:
     for attribute in ("vibrato_depth", "glide_share", "scoop", "drift"):
         assert 0.1 < np.mean([getattr(s, attribute) > 0 for s in moving]) < 0.9
     assert max(abs(s.tuning) for s in struck + moving) <= 0.4
+
+
+def test_tremolo_wavers_by_its_depth(bank: SoundBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    style = replace(PLAIN, tremolo_db=6.0, tremolo_rate=4.0)
+    monkeypatch.setattr("seqmelody.performance.draw_style", lambda *_: style)
+    played = perform([Note(0.0, 1.0, 60.3)], bank, 0, SAMPLE_RATE, np.random.default_rng(0))
+    loud, soft = (
+        np.abs(played[round((at - 0.01) * SAMPLE_RATE) : round((at + 0.01) * SAMPLE_RATE)]).max()
+        for at in (0.0625 + 0.25, 0.1875 + 0.25)
+    )
+    assert 20 * np.log10(loud / soft) == pytest.approx(12.0, abs=0.7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -117,3 +118,20 @@ def test_repeats_repeat_runs_run_and_leaps_leap(tunes: TuneBank) -> None:
 
 def test_too_short_a_clip_holds_no_note(tunes: TuneBank) -> None:
     assert all(phrase(tunes, "walk", seed, seconds=0.05) == [] for seed in range(10))
+
+
+def test_ornaments_are_short_neighbours(tunes: TuneBank) -> None:
+    plain = PhraseConfig(kinds=(("walk", 1.0),), ornament_share=0.0, slowest=1.1, fastest=0.9)
+    added = 0
+    for seed in range(20):
+        bare, notes = (
+            make_phrase(
+                replace(plain, ornament_share=s), tunes, 60, 72, 8.0, np.random.default_rng(seed)
+            )
+            for s in (0.0, 1.0)
+        )
+        assert {n.onset for n in bare} <= {n.onset for n in notes}
+        assert all(60 <= n.pitch <= 72 and n.duration > 0.069 for n in notes)
+        assert all(a.offset <= b.onset + 1e-9 for a, b in pairwise(notes))
+        added += len(notes) - len(bare)
+    assert added > 20

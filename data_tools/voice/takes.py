@@ -21,6 +21,7 @@ from seqmelody.takes import Take
 SHORTEST_SECONDS = 0.11  # people do not sing faster
 REPERTOIRE = PhraseConfig(
     kinds=(("tune", 0.6), ("walk", 0.18), ("leaps", 0.04), ("run", 0.04), ("repeats", 0.14)),
+    ornament_share=0.0,
     slowest=1.2,
     fastest=0.3,
 )
