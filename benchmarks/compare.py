@@ -1,0 +1,117 @@
+"""Two runs of ``benchmarks.accuracy`` side by side: what changed, and is it more than chance?
+
+    git show 9554fe9:benchmarks/results/accuracy/clips.csv > /tmp/before.csv
+    python -m benchmarks.compare /tmp/before.csv benchmarks/results/accuracy/clips.csv
+
+Intervals are 95 % bootstrap intervals of the difference over clips, paired: both runs heard the
+same samples.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from benchmarks.report import provenance
+from benchmarks.rows import write_whole
+from seqmelody import InputError
+
+RESAMPLES = 4000
+Cell = tuple[str, str, str, str]  # system, set, noise, SNR in dB
+KEYS = ("system", "set_name", "noise", "snr_db")
+
+
+class Result(NamedTuple):
+    """One clip: errors, reference notes, COnP F1."""
+
+    errors: int
+    reference: int
+    f1: float
+
+
+class Change(NamedTuple):
+    """Of a measure in percentage points, with its interval."""
+
+    before: float
+    after: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        change = f"{self.after - self.before:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
+        return f"{self.before:.1f} | {self.after:.1f} | {change}"
+
+
+def compare(
+    before: Annotated[Path, typer.Argument(help="clips.csv of the earlier run.")],
+    after: Annotated[Path, typer.Argument(help="clips.csv of the later run.")],
+    systems: Annotated[str, typer.Option(help="Names begin with this.")] = "seqmelody",
+    output: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path(
+        "benchmarks/results/accuracy/before_after.md"
+    ),
+) -> None:
+    """Compare the clips that both runs measured."""
+    old, new = read_results(before), read_results(after)
+    lines = [
+        "| system | set | noise | SNR dB | NER before | after | change "
+        "| F1 before | after | change |",
+        "|---|---|---|---:|---:|---:|---|---:|---:|---|",
+    ]
+    for cell in sorted(new):
+        shared = sorted(old.get(cell, {}).keys() & new[cell].keys())
+        if cell[0].startswith(systems) and shared:
+            pairs = [(old[cell][name], new[cell][name]) for name in shared]
+            error, f1 = changes(pairs)
+            lines.append(f"| {' | '.join(cell)} | {error} | {f1} |")
+    if len(lines) == 2:
+        raise typer.BadParameter(f"{before} and {after} share no clips of {systems!r}")
+    versions = [f"before: {before.name}", f"after: {after}"]
+    head = "# Before and after\n\n" + provenance("benchmarks.compare", versions)
+    text = "NER: note error rate in %; F1: COnP F1 in %. Brackets: 95 % interval of the change."
+    write_whole(output, "\n\n".join([head, text, "\n".join(lines)]) + "\n")
+    typer.echo(f"wrote {output}")
+
+
+def read_results(path: Path) -> dict[Cell, dict[str, Result]]:
+    """Results by cell and clip. Raises InputError if the file is no clips.csv."""
+    cells: dict[Cell, dict[str, Result]] = defaultdict(dict)
+    try:
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                errors = sum(int(row[k]) for k in ("insertions", "deletions", "substitutions"))
+                result = Result(errors, int(row["reference_notes"]), float(row["conp_f1"]))
+                system, set_name, noise, snr_db = (row[k] for k in KEYS)
+                cells[system, set_name, noise, snr_db][row["clip"]] = result
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: not a clips.csv of benchmarks.accuracy ({error!r})") from None
+    return cells
+
+
+def changes(pairs: list[tuple[Result, Result]], seed: int = 0) -> tuple[Change, Change]:
+    """Change of the note error rate and of the mean COnP F1."""
+    old, new = (np.array(results, dtype=np.float64) for results in zip(*pairs, strict=True))
+    drawn = np.random.default_rng(seed).integers(len(pairs), size=(RESAMPLES, len(pairs)))
+    notes = old[:, 1]
+    error = 100 * (new[:, 0] - old[:, 0])[drawn].sum(axis=1) / notes[drawn].sum(axis=1)
+    f1 = 100 * (new[:, 2] - old[:, 2])[drawn].mean(axis=1)
+    rates = [100 * float(r[:, 0].sum() / notes.sum()) for r in (old, new)]
+    means = [100 * float(r[:, 2].mean()) for r in (old, new)]
+    return (
+        Change(rates[0], rates[1], *_interval(error)),
+        Change(means[0], means[1], *_interval(f1)),
+    )
+
+
+def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = np.percentile(values, (2.5, 97.5))
+    return float(low), float(high)
+
+
+if __name__ == "__main__":
+    typer.run(compare)
