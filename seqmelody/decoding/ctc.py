@@ -72,7 +72,7 @@ def decode_ctc(
     vocabulary: Vocabulary,
     *,
     timing: Emission | None = None,
-    search: str = "greedy",
+    search: str | None = None,
     beam: BeamConfig | None = None,
     language_model: IntervalModel | None = None,
     constraints: Constraints | None = None,
@@ -88,7 +88,8 @@ def decode_ctc(
         emission: CTC-head log-probabilities, shape (T, n + 1).
         vocabulary: the pitches of the classes.
         timing: the window head's emission; None leaves each note at its spike, until the next.
-        search: how to find the sequence, a name in SEARCHES.
+        search: how to find the sequence, a name in SEARCHES. None is the best path, or a beam where
+            a beam, a melody model or constraints are given, which the best path cannot heed.
         beam: its settings, with the weights of language model and insertion bonus.
         language_model: what melodies are like; None for no opinion.
         constraints: what is known of this melody.
@@ -140,7 +141,7 @@ def search_ctc(
     emission: Emission,
     vocabulary: Vocabulary,
     *,
-    search: str = "greedy",
+    search: str | None = None,
     beam: BeamConfig | None = None,
     language_model: IntervalModel | None = None,
     constraints: Constraints | None = None,
@@ -151,6 +152,8 @@ def search_ctc(
     Scores are of the emission under penalty and constraints; the probabilities of the spikes are
     the emission's own.
     """
+    if search is None:
+        search = "beam" if beam or language_model or constraints else "greedy"
     if search not in SEARCHES:
         raise InputError(f"search {search!r} is unknown; use one of {', '.join(SEARCHES)}")
     constraints, config = constraints or Constraints(), beam or BeamConfig()
@@ -158,9 +161,11 @@ def search_ctc(
     if constraints.shortest_seconds is not None:
         min_gap = round(constraints.shortest_seconds / emission.hop_seconds)
 
+    run = SEARCHES[search]
+
     def find(penalty: float) -> list[Hypothesis]:
         log_probs = constrain(emission.log_probs, vocabulary, constraints, penalty)
-        return SEARCHES[search](log_probs, config, language_model, min_gap=min_gap)
+        return run(log_probs, config, language_model, min_gap=min_gap)
 
     if blank_penalty is None:
         blank_penalty = BLANK_PENALTY.get(search, 0.0)
