@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from seqmelody.errors import InputError
 from seqmelody.notes import NO_NOTE, Vocabulary, parse_pitch
 
+BLOCK_FRAMES = 4096  # normalised at a time
 OFF_KEY_COST = 3.0  # nats: melodies leave their key now and then
 # Semitones above the tonic. Minor has its sixth and seventh both raised and not.
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 9, 10, 11)}
@@ -75,6 +76,10 @@ def constrain(
         cost[1:][pitches < constraints.lowest] = np.inf
     if constraints.highest is not None:
         cost[1:][pitches > constraints.highest] = np.inf
-    scores = log_probs - cost
-    top = scores.max(axis=1, keepdims=True)
-    return np.asarray(scores - top - np.log(np.exp(scores - top).sum(axis=1, keepdims=True)))
+    constrained = np.empty(log_probs.shape)
+    for first in range(0, len(log_probs), BLOCK_FRAMES):  # an hour at once would take much memory
+        scores = log_probs[first : first + BLOCK_FRAMES] - cost
+        scores -= scores.max(axis=1, keepdims=True)
+        scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        constrained[first : first + BLOCK_FRAMES] = scores
+    return constrained
