@@ -22,6 +22,7 @@ from seqmelody.banks import SoundBank, TuneBank
 from seqmelody.errors import InputError
 from seqmelody.manifests import ManifestEntry, read_manifest
 from seqmelody.model import ModelConfig
+from seqmelody.noise import melody_mask
 from seqmelody.notes import NO_NOTE, Note, Vocabulary
 from seqmelody.performance import perform, playable_range
 from seqmelody.phrases import PhraseConfig, make_phrase
@@ -100,7 +101,7 @@ class ComposedClips(Dataset[Example]):
         rng = np.random.default_rng([self.seed, index])
         n_samples = round(seconds * SAMPLE_RATE)
         dry, notes = self._melody(n_samples, rng)
-        active = sounding(notes, n_samples)
+        active = melody_mask(notes, n_samples)
         if notes and rng.random() < self.config.accompanied_share:
             dry = dry + self._accompaniment(dry, n_samples, rng)
         waveform = record(dry, active, self.config.acoustics, self.places, rng)
@@ -148,14 +149,6 @@ class ComposedClips(Dataset[Example]):
             return low, high
         begin = int(rng.integers(low, high - span + 1))
         return begin, begin + span
-
-
-def sounding(notes: Sequence[Note], n_samples: int) -> NDArray[np.bool_]:
-    """Mask of the samples that lie within a note, (n_samples,)."""
-    active = np.zeros(n_samples, dtype=bool)
-    for note in notes:
-        active[round(note.onset * SAMPLE_RATE) : round(note.offset * SAMPLE_RATE)] = True
-    return active
 
 
 class ManifestClips(Dataset[Example]):

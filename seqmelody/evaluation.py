@@ -1,8 +1,8 @@
 """How a recogniser is judged on labelled recordings: noise at a stated SNR, scores, their sums.
 
 *SNR*, here and in all benchmarks: 10 log10(P_melody / P_noise), both powers being means of squares
-over the samples where a reference note sounds (:func:`melody_mask`), so that neither rests nor the
-silence around a melody change it. A recording whose label has no times has no such samples marked;
+over the samples where a reference note sounds (:func:`~seqmelody.noise.melody_mask`), so that
+neither rests nor the silence around a melody change it. A recording whose label has no times has no such samples marked;
 there the powers are taken over the whole of it, as :func:`mix_at_snr` says.
 
 A mixture that would exceed full scale is turned down, as a recorder would be, and not clipped: the
@@ -20,12 +20,11 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
-from numpy.typing import NDArray
 
-from seqmelody.audio import SAMPLE_RATE, find_audio, load
+from seqmelody.audio import find_audio, load
 from seqmelody.errors import InputError
 from seqmelody.metrics import EditCounts, RepeatCounts, edit_counts, note_f1, repeat_counts
-from seqmelody.noise import GENERATORS, FloatArray, Generator, mix_at_snr
+from seqmelody.noise import GENERATORS, FloatArray, Generator, melody_mask, mix_at_snr
 from seqmelody.notes import Note
 
 
@@ -110,14 +109,6 @@ def mean_known(values: Iterable[float]) -> float:
     """Mean of the values that are not NaN; NaN if none is."""
     known = [value for value in values if not math.isnan(value)]
     return fmean(known) if known else math.nan
-
-
-def melody_mask(notes: Iterable[Note], n_samples: int) -> NDArray[np.bool_]:
-    """Where a note sounds, shape (n_samples,), at 16 kHz."""
-    active = np.zeros(n_samples, dtype=np.bool_)
-    for note in notes:
-        active[round(note.onset * SAMPLE_RATE) : round(note.offset * SAMPLE_RATE)] = True
-    return active
 
 
 def add_noise(

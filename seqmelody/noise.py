@@ -15,12 +15,13 @@ noise count for less.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqmelody.errors import InputError
+from seqmelody.notes import Note
 
 SAMPLE_RATE = 16_000  # Hz
 LOWEST_HZ = 20.0  # the colours are level below: hearing ends there, and 1/f would diverge
@@ -163,3 +164,11 @@ def _coloured(n_samples: int, rng: np.random.Generator, *, exponent: float) -> N
 def _unit_rms(signal: NDArray[np.float64] | FloatArray) -> FloatArray:
     rms = np.sqrt(np.mean(np.square(signal, dtype=np.float64)))
     return np.asarray(signal / rms, dtype=np.float32)
+
+
+def melody_mask(notes: Iterable[Note], n_samples: int) -> NDArray[np.bool_]:
+    """Where a note sounds, shape (n_samples,), at 16 kHz."""
+    active = np.zeros(n_samples, dtype=np.bool_)
+    for note in notes:
+        active[round(note.onset * SAMPLE_RATE) : round(note.offset * SAMPLE_RATE)] = True
+    return active

@@ -21,12 +21,12 @@ from seqmelody.datasets import (
     Example,
     ManifestClips,
     read_manifest,
-    sounding,
     window_targets,
 )
 from seqmelody.errors import InputError
 from seqmelody.heads import WindowConfig
 from seqmelody.model import ModelConfig
+from seqmelody.noise import melody_mask
 from seqmelody.notes import Note, Vocabulary
 
 CLEAN = AcousticsConfig(
@@ -140,10 +140,10 @@ def test_every_instrument_is_heard_in_its_range(tiny_bank: Path) -> None:
 
 
 def test_sounding_marks_the_samples_of_notes() -> None:
-    active = sounding([Note(0.001, 0.002, 60), Note(0.0015, 0.003, 62)], 60)
+    active = melody_mask([Note(0.001, 0.002, 60), Note(0.0015, 0.003, 62)], 60)
     assert np.flatnonzero(active).tolist() == list(range(16, 48))
-    assert not sounding([], 10).any()
-    assert sounding([Note(0, 9, 60)], 10).all()
+    assert not melody_mask([], 10).any()
+    assert melody_mask([Note(0, 9, 60)], 10).all()
 
 
 # Window targets

@@ -11,10 +11,10 @@ import soundfile
 
 from seqmelody import InputError, Note
 from seqmelody.commands.evaluate import choose_noise, disagreements, evaluate
-from seqmelody.evaluation import NoiseMaker, add_noise, cut_noise, melody_mask, summarise
+from seqmelody.evaluation import NoiseMaker, add_noise, cut_noise, summarise
 from seqmelody.evaluation import score as score_of
 from seqmelody.manifests import read_manifest
-from seqmelody.noise import SAMPLE_RATE, FloatArray
+from seqmelody.noise import SAMPLE_RATE, FloatArray, melody_mask
 
 NOTES = [Note(0.0, 0.4, 60), Note(0.5, 0.9, 60), Note(1.0, 1.4, 64)]
 
