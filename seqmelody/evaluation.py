@@ -2,8 +2,9 @@
 
 *SNR*, here and in all benchmarks: 10 log10(P_melody / P_noise), both powers being means of squares
 over the samples where a reference note sounds (:func:`~seqmelody.noise.melody_mask`), so that
-neither rests nor the silence around a melody change it. A recording whose label has no times has no such samples marked;
-there the powers are taken over the whole of it, as :func:`mix_at_snr` says.
+neither rests nor the silence around a melody change it. A recording whose label has
+no times has no such samples marked; there the powers are
+taken over the whole of it, as :func:`mix_at_snr` says.
 
 A mixture that would exceed full scale is turned down, as a recorder would be, and not clipped: the
 SNR stays as it is. Which noise a recording gets follows from a seed and the recording's name alone,
