@@ -40,7 +40,7 @@ def bank(
     compact: Annotated[
         bool, typer.Option(help="At most 50 MB: fewer pitches, shorter notes and noises.")
     ] = False,
-    timbres: Annotated[int, typer.Option(min=0, help="Synthetic timbres of our own.")] = 100,
+    timbres: Annotated[int, typer.Option(min=0, help="Synthetic timbres of our own.")] = 60,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
 ) -> None:
     """Collect single notes and noises into a bank.

@@ -37,7 +37,7 @@ class BankConfig:
     noise: list[Path] = field(default_factory=list)
     rooms: Path | None = None
     compact: bool = False
-    timbres: int = 100
+    timbres: int = 60
     seed: int = 0
 
     @property

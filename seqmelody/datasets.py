@@ -48,7 +48,8 @@ class ClipConfig:
     seconds: float = 5.0
     silent_share: float = 0.04  # no melody at all, noise only
     accompanied_share: float = 0.05  # another instrument plays, more softly
-    take_share: float = 0.3  # cut from whole takes, where the bank has some
+    struck_share: float = 0.5  # of instruments: their notes die away by themselves
+    take_share: float = 0.25  # cut from whole takes, where the bank has some
     phrase: PhraseConfig = field(default_factory=PhraseConfig)
     acoustics: AcousticsConfig = field(default_factory=AcousticsConfig)
 
@@ -82,7 +83,9 @@ class ComposedClips(Dataset[Example]):
         self.tunes = TuneBank(folder, part)
         ranges = {int(s): self._range(int(s)) for s in np.unique(self.notes.source)}
         self.ranges = {s: (low, high) for s, (low, high) in ranges.items() if low <= high}
-        self.sources = np.array(sorted(self.ranges), dtype=np.int64)
+        struck = {s: not self.notes.sources[s].continuous for s in sorted(self.ranges)}
+        self.struck = np.array([s for s in struck if struck[s]], dtype=np.int64)
+        self.sustained = np.array([s for s in struck if not struck[s]], dtype=np.int64)
         if not self.ranges:
             raise InputError(
                 f"{folder}: no instrument plays any of the pitches {vocabulary.low}.."
@@ -119,10 +122,17 @@ class ComposedClips(Dataset[Example]):
         return self._phrase(n_samples, rng)
 
     def _phrase(self, n_samples: int, rng: np.random.Generator) -> tuple[FloatArray, list[Note]]:
-        source = int(rng.choice(self.sources))
+        source = self._source(rng)
         low, high = self._tessitura(source, rng)
         notes = self._phrases(low, high, n_samples / SAMPLE_RATE, rng)
         return perform(notes, self.notes, source, n_samples, rng), notes
+
+    def _source(self, rng: np.random.Generator) -> int:
+        """An instrument: in noise, how its notes fade tells a lone partial's meaning, so struck
+        and sustained ones are heard about equally often, however many the bank has of each."""
+        struck = rng.random() < self.config.struck_share
+        wanted, others = (self.struck, self.sustained)[:: 1 if struck else -1]
+        return int(rng.choice(wanted if len(wanted) else others))
 
     def _phrases(self, low: int, high: int, seconds: float, rng: np.random.Generator) -> list[Note]:
         """A phrase, and in a long clip more of them until it is full."""

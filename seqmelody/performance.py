@@ -18,6 +18,7 @@ from seqmelody.notes import Note
 FloatArray = NDArray[np.float32]
 CONTROL = 160  # samples between two points of a pitch contour: 10 ms
 FARTHEST_SEMITONES = 3.5  # that a recording is transposed
+LATEST_SHARE = 0.4  # of a note that passes before its recording speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Style:
     slur_share: float  # of new pitches that are reached without a dip in level
     tremolo_db: float = 0.0  # depth of a wavering level, to either side
     tremolo_rate: float = 6.0  # Hz
+    late_spread: float = 0.0  # seconds, at most, by which single recordings speak later still
 
 
 def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
@@ -66,6 +68,8 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         if continuous and rng.random() < 0.55
         else 0.001,
         late_seconds=float(rng.uniform(0.0, 0.035)) if rng.random() < 0.3 else 0.0,
+        # Samples are seldom cut at the very attack; each of them has its own silence before it.
+        late_spread=float(rng.uniform(0.0, 0.09)) if rng.random() < 0.15 else 0.0,
         # Pipes and voices cannot sound two notes at once; bowed strings can, a little.
         handover_seconds=float(rng.uniform(0.008, 0.05))
         if rng.random() < (0.85 if continuous else 0.3)
@@ -82,11 +86,15 @@ def perform(
     """Play notes on one source of the bank; (n_samples,) mono."""
     style = draw_style(bank.sources[source].continuous, rng)
     members = bank.of_source(source)
+    lateness = style.late_spread * rng.random(len(members))
     out = np.zeros(n_samples + SAMPLE_RATE, dtype=np.float32)
     previous = notes[0].pitch if notes else 0.0
     for note in notes:
-        start = min(round((note.onset + style.late_seconds) * SAMPLE_RATE), n_samples)
-        sound = _one_note(note, previous, style, bank, members, rng)
+        chosen = _recording(note, bank, members, rng)
+        late = style.late_seconds + float(lateness[chosen])
+        late = min(late, LATEST_SHARE * note.duration)
+        start = min(round((note.onset + late) * SAMPLE_RATE), n_samples)
+        sound = _one_note(note, previous, style, bank, int(members[chosen]), rng)
         sound = sound[: len(out) - start]
         if style.handover_seconds:
             slurred = note.pitch != previous and rng.random() < style.slur_share
@@ -112,17 +120,22 @@ def playable_range(bank: SoundBank, source: int) -> tuple[int, int]:
     return int(np.ceil(pitches.min() - reach)), int(np.floor(pitches.max() + reach))
 
 
+def _recording(
+    note: Note, bank: SoundBank, members: NDArray[np.int64], rng: np.random.Generator
+) -> int:
+    """Which of the members plays a note: one of the nearest in pitch."""
+    distance = np.abs(bank.pitch[members] - note.pitch)
+    return int(rng.choice(np.flatnonzero(distance <= distance.min() + 1.0)))
+
+
 def _one_note(
     note: Note,
     previous: float,
     style: Style,
     bank: SoundBank,
-    members: NDArray[np.int64],
+    recording: int,
     rng: np.random.Generator,
 ) -> FloatArray:
-    distance = np.abs(bank.pitch[members] - note.pitch)
-    near = members[distance <= distance.min() + 1.0]
-    recording = int(rng.choice(near))
     rings = rng.random() < style.ring_share
     release = 0.6 if rings else style.release_seconds
     count = int((note.duration + 3 * release) * SAMPLE_RATE)

@@ -63,6 +63,22 @@ def test_other_indices_and_seeds_give_other_clips(tiny_bank: Path) -> None:
     assert len({w.tobytes() for w in waveforms}) == 6
 
 
+def test_struck_and_sustained_instruments_are_heard_in_the_share_asked_for(
+    tmp_path: Path, tiny_bank: Path
+) -> None:
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    sine = np.sin(2 * np.pi * 440 * time).astype(np.float32)
+    kinds = [True, True, True, False]  # one struck among four
+    sources = [Source(str(i), "tests", "MIT", continuous=c) for i, c in enumerate(kinds)]
+    write_bank(tmp_path, "notes", sources, [Sound(sine, 69.0, i) for i in range(4)])
+    (tmp_path / "tunes.npz").symlink_to(tiny_bank / "tunes.npz")
+    rng = np.random.default_rng(0)
+    for share, expected in ((0.0, 0.0), (0.5, 0.5), (1.0, 1.0)):
+        data = clips(tmp_path, config=ClipConfig(struck_share=share))
+        drawn = [data._source(rng) for _ in range(2000)]
+        assert drawn.count(3) / 2000 == pytest.approx(expected, abs=0.04)
+
+
 def test_clips_hold_what_they_say(tiny_bank: Path) -> None:
     data = clips(tiny_bank)
     n_notes = 0

@@ -235,3 +235,21 @@ def test_tremolo_wavers_by_its_depth(bank: SoundBank, monkeypatch: pytest.Monkey
         for at in (0.0625 + 0.25, 0.1875 + 0.25)
     )
     assert 20 * np.log10(loud / soft) == pytest.approx(12.0, abs=0.7)
+
+
+def first_sound(sound: np.ndarray) -> float:
+    """Seconds until something is heard."""
+    return float(np.flatnonzero(np.abs(sound) > 0.01 * AMPLITUDE)[0] / SAMPLE_RATE)
+
+
+def test_recordings_that_speak_late_do_so_within_the_first_part_of_a_note(
+    bank: SoundBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    style = replace(PLAIN, late_spread=0.1)
+    long = [first_sound(play(bank, monkeypatch, style, Note(0, 1, 60), seed=s)) for s in range(30)]
+    assert 0.02 < np.mean(long) < 0.08  # spread evenly over 0 to 0.1 s
+    assert max(long) <= 0.101
+    short = [
+        first_sound(play(bank, monkeypatch, style, Note(0, 0.1, 60), seed=s)) for s in range(30)
+    ]
+    assert 0.03 < max(short) <= 0.041  # something of it is always left to hear

@@ -122,9 +122,11 @@ def test_folder_of_other_settings_or_other_things_is_left_alone(
 
 def test_clean_clips_are_quiet_where_nothing_is_played(tiny_bank: Path, tmp_path: Path) -> None:
     assert render(tiny_bank, tmp_path / "set", "--clean").exit_code == 0
-    for entry in read_manifest(tmp_path / "set" / "manifest.jsonl"):
-        assert entry.notes
-        before = load(entry.audio)[: int(entry.notes[0].onset * SAMPLE_RATE)]
+    entries = read_manifest(tmp_path / "set" / "manifest.jsonl")
+    assert any(entry.notes for entry in entries)
+    for entry in entries:
+        sound = load(entry.audio)
+        before = sound[: int(entry.notes[0].onset * SAMPLE_RATE)] if entry.notes else sound
         assert not before.any()
 
 

@@ -69,8 +69,9 @@ def articulate(
         if note.onset - end > 0.02:
             _consonant(out, end, note.onset, level, singer, rng)
         else:
-            deepest = 20.0 if abs(last_pitch - note.pitch) < 0.5 else 8.0
-            _dip(out, note.onset, float(rng.uniform(deepest / 3, deepest)), rng)
+            # Between equal notes the dip is all that there is to hear.
+            shallowest, deepest = (10.0, 26.0) if abs(last_pitch - note.pitch) < 0.5 else (3.0, 8.0)
+            _dip(out, note.onset, float(rng.uniform(shallowest, deepest)), rng)
         end, last_pitch = note.offset, note.pitch
     _smooth(out)
     out.voice[:] *= 10 ** (singer.shimmer_db * smooth_noise(n_points, 0.02, rng) / 20)
