@@ -9,6 +9,7 @@ same samples with its default settings.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,12 +17,14 @@ import typer
 from rich.console import Console
 
 from benchmarks.clips import NOISES, conditions
+from benchmarks.measurement import Settings
 from benchmarks.options import choose, decibels, set_folders
 from benchmarks.peers import SYSTEMS, Options
 from benchmarks.peers.base import package_version
 from benchmarks.report import commit, error_rate_table, full_table, provenance
 from benchmarks.rows import Journal, Row, read_csv, write_whole
-from benchmarks.sweep import Settings, Sweep, run_sweep
+from benchmarks.sweep import Sweep, run_sweep
+from benchmarks.workers import by_processes
 from seqmelody import SeqMelodyError
 
 SETS = ("piano8", "real", "voice")
@@ -86,7 +89,7 @@ def accuracy(
         journal = Journal(output / "clips.csv")
         if reuse is not None:
             journal.append(row for row in read_csv(reuse) if row.system not in names)
-        run_sweep(sweep, settings, journal, jobs=jobs, console=console)
+        run_sweep(sweep, settings, journal, partial(by_processes, jobs=jobs), console)
         rows = list(_of_sweep(journal.rows, sweep))
         write_whole(output / "table.md", table(rows))
     except SeqMelodyError as error:

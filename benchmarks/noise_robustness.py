@@ -1,6 +1,7 @@
 """How does the error of each system grow with the noise?
 
     python -m benchmarks.noise_robustness run --systems seqmelody_ctc,rules --output sweep.csv
+    python -m benchmarks.noise_robustness run --ray local --jobs 8 --output sweep.csv
     python -m benchmarks.noise_robustness report sweep.csv --output benchmarks/results/noise
 
 ``run`` measures systems x clips x noises x SNRs x seeds into a CSV, a row each
@@ -12,6 +13,7 @@ tables and figures of it. SNR is defined in ``seqmelody/evaluation.py``, the mea
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,12 +21,14 @@ import typer
 from rich.console import Console
 
 from benchmarks.clips import NO_MELODY, NOISES
+from benchmarks.measurement import Settings
 from benchmarks.noise_report import write_noise_report
 from benchmarks.options import choose, decibels, seeds, set_folders
 from benchmarks.peers import SYSTEMS, Options
 from benchmarks.report import commit
 from benchmarks.rows import Journal, read_finished_and_part
-from benchmarks.sweep import Settings, Sweep, run_sweep
+from benchmarks.sweep import Sweep, run_sweep
+from benchmarks.workers import LOCAL, Share, by_processes, by_ray
 from seqmelody import InputError, SeqMelodyError
 
 SETS = ("piano8", "real", "voice", NO_MELODY)
@@ -66,6 +70,14 @@ def run(
     device: Annotated[str, typer.Option(help="For systems on torch: cpu or cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(help="Threads of each system.", min=1)] = 1,
     jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
+    clips: Annotated[
+        int | None,
+        typer.Option(help="So many clips of each set, evenly spread.", min=1, show_default="all"),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help=f"Share out by Ray: host:port, or {LOCAL}."),
+    ] = None,
 ) -> None:
     """Measure; rows that are in the CSV already are not measured again."""
     sweep = Sweep(
@@ -74,13 +86,17 @@ def run(
         tuple(choose(noises, NOISES, "--noises")),
         tuple(decibels(snr)),
         tuple(seeds(seed_list)),
+        clips,
     )
     options = Options(model, threads, device)
     # Read by the libraries under NumPy, Numba and torch when a worker imports them.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     try:
         settings = Settings(ambience or dev / "noise", options, commit())
-        run_sweep(sweep, settings, Journal(output), jobs=jobs, console=console)
+        share: Share = partial(by_processes, jobs=jobs)
+        if ray is not None:
+            share = partial(by_ray, address=ray, jobs=jobs)
+        run_sweep(sweep, settings, Journal(output), share, console)
     except SeqMelodyError as error:
         _fail(error)
     except KeyboardInterrupt:

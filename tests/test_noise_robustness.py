@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,18 @@ import pytest
 import soundfile
 from rich.console import Console
 
-from benchmarks import sweep as sweep_module
+from benchmarks import measurement, workers
 from benchmarks.clips import NO_MELODY, Clip, Condition, NoiseBench, no_melody_clips
 from benchmarks.intervals import error_interval, rate_interval
+from benchmarks.measurement import Settings
 from benchmarks.noise_report import alarm_table, snr_table, write_noise_report
 from benchmarks.oracle import Oracle
 from benchmarks.peers import SYSTEMS, NotInstalledError, Options
 from benchmarks.peers.rules import Rules
 from benchmarks.public_set import INSTRUMENTS, Instrument, write_set
 from benchmarks.rows import Journal, Row, read_csv, read_finished_and_part, write_csv
-from benchmarks.sweep import Settings, Sweep, run_sweep, share_out
+from benchmarks.sweep import Sweep, run_sweep, spread
+from benchmarks.workers import LOCAL, Share, by_processes, by_ray
 from seqmelody import InputError, Note
 from seqmelody.banks import TuneBank
 from seqmelody.evaluation import melody_mask, score
@@ -65,16 +68,19 @@ def clip_set(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def forget_loaded_systems() -> Iterator[None]:
     yield
-    sweep_module._system.cache_clear()
+    measurement.system.cache_clear()
 
 
 def sweep(folder: Path, *systems: str, seeds: tuple[int, ...] = (0, 1)) -> Sweep:
     return Sweep(systems, (folder,), ("white", "pink"), (0.0, -10.0), seeds)
 
 
-def run(plan: Sweep, path: Path, *, jobs: int = 1) -> list[Row]:
+ALONE: Share = partial(by_processes, jobs=1)
+
+
+def run(plan: Sweep, path: Path, share: Share = ALONE) -> list[Row]:
     settings = Settings(path.parent / "no_ambience", Options(), "abc")
-    run_sweep(plan, settings, Journal(path), jobs=jobs, console=CONSOLE)
+    run_sweep(plan, settings, Journal(path), share, CONSOLE)
     return read_csv(path)
 
 
@@ -87,9 +93,31 @@ def test_same_seeds_make_the_same_rows_by_one_process_or_two(
 ) -> None:
     plan = sweep(clip_set, "rules", seeds=(3,))
     first = run(plan, tmp_path / "1.csv")
-    again = run(plan, tmp_path / "2.csv", jobs=2)
+    again = run(plan, tmp_path / "2.csv", partial(by_processes, jobs=2))
     assert len(first) == CLIPS * (1 + 2 * 2)
     assert timeless(first) == timeless(again)
+
+
+def test_a_ray_cluster_of_two_workers_makes_the_same_rows(clip_set: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs Ray: pip install 'seqmelody[ray]'")
+    plan = sweep(clip_set, "rules", seeds=(3,))
+    first = run(plan, tmp_path / "1.csv")
+    again = run(plan, tmp_path / "2.csv", partial(by_ray, address=LOCAL, jobs=2))
+    assert timeless(first) == timeless(again)
+
+
+def test_a_cluster_that_does_not_answer_is_one_clear_line(clip_set: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs Ray: pip install 'seqmelody[ray]'")
+    with pytest.raises(InputError, match=r"--ray 127\.0\.0\.1:1: no Ray cluster answers there"):
+        run(sweep(clip_set, "rules"), tmp_path / "1", partial(by_ray, address="127.0.0.1:1"))
+
+
+def test_a_few_clips_of_a_set_are_evenly_spread(clip_set: Path, tmp_path: Path) -> None:
+    assert spread(10, None) == list(range(10))
+    assert spread(10, 4) == [0, 2, 5, 7]
+    assert spread(3, 9) == [0, 1, 2]
+    rows = run(replace(sweep(clip_set, "rules"), clips=1), tmp_path / "1.csv")
+    assert {row.clip for row in rows} == {"0.flac"}
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(
@@ -99,7 +127,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     monkeypatch.setitem(SYSTEMS, "a", lambda options: Fake())
     monkeypatch.setitem(SYSTEMS, "b", lambda options: Fake())
     whole = run(plan, tmp_path / "whole.csv")
-    sweep_module._system.cache_clear()
+    measurement.system.cache_clear()
 
     calls = 0
 
@@ -152,8 +180,8 @@ def test_a_process_that_dies_makes_rows_too(
 ) -> None:
     settings = Settings(clip_set / "none", Options())
     tasks = list(sweep(clip_set, "rules").tasks(settings, {"rules": "1"}))[:2]
-    monkeypatch.setattr(sweep_module, "measure", _die)
-    rows = [row for rows in share_out(tasks, settings, 2) for row in rows]
+    monkeypatch.setattr(workers, "measure", _die)
+    rows = [row for rows in by_processes(tasks, settings, jobs=2) for row in rows]
     assert len(rows) == sum(len(task.snrs_db) for task in tasks)
     assert {row.failure for row in rows} == {"the system's process died"}
 
