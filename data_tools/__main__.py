@@ -77,6 +77,25 @@ def fetch(
 
 
 @app.command()
+def calibrate(
+    model: Annotated[Path, typer.Argument(help="Checkpoint to write the calibration into.")],
+    bank: Annotated[Path, typer.Option(help="Bank to compose clips from; it has dev tunes.")],
+    clips: Annotated[int, typer.Option(min=1, help="How many, of 5 s.")] = 600,
+) -> None:
+    """Make confidences mean something: notes said with 0.9 shall be right nine times in ten.
+
+    Example: python -m data_tools calibrate runs/default/model.safetensors --bank data/bank
+    """
+    from data_tools.calibrate import calibrate as fit_and_write
+    from data_tools.calibrate import dev_clips
+    from seqmelody.model import load_model
+
+    heard = track(dev_clips(bank, load_model(model).vocabulary, clips), "Listening", total=clips)
+    for name, curve in fit_and_write(model, heard).items():
+        typer.echo(f"{name}: 0.5 means {curve(0.5):.2f}, 0.9 means {curve(0.9):.2f}")
+
+
+@app.command()
 def voice(
     folder: Annotated[Path, typer.Argument(help="The bank to add the takes to; it has tunes.")],
     hours: Annotated[float, typer.Option(min=0.001, help="Hours of singing.")] = 8.0,

@@ -128,6 +128,43 @@ def edit_counts(
     )
 
 
+def right_notes(
+    reference_pitches: Sequence[float], estimated_pitches: Sequence[float]
+) -> list[bool]:
+    """Which notes of the estimate an optimal edit alignment pairs with an equal pitch.
+
+    Args:
+        reference_pitches: MIDI pitches in order; fractional ones are rounded.
+        estimated_pitches: likewise.
+
+    Returns:
+        One answer for each estimated note.
+
+    Raises:
+        InputError: a pitch is not finite.
+    """
+    reference = _semitones(reference_pitches)
+    estimated = _semitones(estimated_pitches)
+    right = [False] * len(estimated)
+    for i, j in _align(reference, estimated):
+        right[j] = reference[i] == estimated[j]
+    return right
+
+
+def calibration_error(
+    confidences: Sequence[float], right: Sequence[bool], *, bins: int = 10
+) -> float:
+    """Expected calibration error: how far the share of right notes lies from the mean confidence,
+    bin by bin of equal width, weighted by notes (Naeini et al., AAAI 2015); NaN without notes.
+    """
+    if not confidences:
+        return math.nan
+    said, was = np.asarray(confidences), np.asarray(right, dtype=np.float64)
+    place = np.minimum((said * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(place, weights=was - said, minlength=bins)
+    return float(np.abs(gaps).sum() / len(said))
+
+
 def repeat_counts(
     reference_pitches: Sequence[float], estimated_pitches: Sequence[float]
 ) -> RepeatCounts:

@@ -22,6 +22,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqmelody import calibration
+from seqmelody.calibration import Calibration, Calibrations
 from seqmelody.emission import Emission
 from seqmelody.encoders import ENCODERS, EncoderConfig
 from seqmelody.errors import CheckpointError, InputError
@@ -31,6 +33,7 @@ from seqmelody.notes import Vocabulary
 from seqmelody.writers import write_atomically
 
 FORMAT = "seqmelody-1"
+CALIBRATION = "calibration"  # where in the metadata
 CHUNK_SECONDS = 20.0  # decoded at a time; bounds memory
 
 
@@ -84,6 +87,7 @@ class MelodyModel(nn.Module):
     def __init__(self, config: ModelConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or ModelConfig()
+        self.calibrations: dict[str, Calibration] = {}  # of decoders, by name
         classes = config.vocabulary.n_classes
         self.features = LogFrequencySpectrogram(config.features)
         self.encoder = ENCODERS[config.encoder.name](
@@ -176,7 +180,20 @@ def save_model(
     state = model.state_dict()
     tensors = {k: v.detach().to("cpu", dtype).contiguous() for k, v in state.items()}
     header = {"format": FORMAT, "config": model.config.to_json(), **metadata}
+    if model.calibrations:
+        header[CALIBRATION] = calibration.to_json(model.calibrations)
     write_atomically(path, save(tensors, header))
+
+
+def add_calibrations(path: Path, calibrations: Calibrations) -> None:
+    """Put calibrations into a checkpoint; its weights stay as they are, to the last bit.
+
+    Raises:
+        CheckpointError: the file is no readable checkpoint.
+    """
+    metadata, tensors = _read(path)
+    metadata[CALIBRATION] = calibration.to_json(calibrations)
+    write_atomically(path, save(tensors, metadata))
 
 
 def load_model(path: str | os.PathLike[str] | None = None) -> MelodyModel:
@@ -186,6 +203,23 @@ def load_model(path: str | os.PathLike[str] | None = None) -> MelodyModel:
         CheckpointError: the file is missing, unreadable, or not a SeqMelody checkpoint.
     """
     path = default_model_path() if path is None else Path(path)
+    metadata, tensors = _read(path)
+    try:
+        model = MelodyModel(ModelConfig.from_json(metadata["config"]))
+        model.load_state_dict({k: v.float() for k, v in tensors.items()})
+        if CALIBRATION in metadata:
+            model.calibrations = calibration.from_json(metadata[CALIBRATION])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"{path}: configuration and weights do not fit together ({reason}); "
+            "it was written by another version or is damaged"
+        ) from None
+    return model.eval()
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and tensors of a checkpoint. Raises CheckpointError."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -202,16 +236,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> MelodyModel:
             f"{path}: not a SeqMelody checkpoint (no format {FORMAT!r} in its metadata); "
             "use one that 'seqmelody train' wrote"
         )
-    try:
-        model = MelodyModel(ModelConfig.from_json(metadata["config"]))
-        model.load_state_dict({k: v.float() for k, v in tensors.items()})
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(
-            f"{path}: configuration and weights do not fit together ({reason}); "
-            "it was written by another version or is damaged"
-        ) from None
-    return model.eval()
+    return metadata, tensors
 
 
 def default_model_path() -> Path:

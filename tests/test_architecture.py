@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS: dict[str, float] = {
-    "errors": 0, "notes": 0, "audio": 0, "noise": 0, "emission": 0, "banks": 0,
+    "errors": 0, "notes": 0, "calibration": 0.5, "audio": 0, "noise": 0, "emission": 0, "banks": 0,
     "writers": 1, "features": 1, "heads": 1, "alignment": 1, "metrics": 1, "phrases": 1,
     "performance": 1, "acoustics": 1, "takes": 1,
     "evaluation": 1.3, "encoders": 1.5, "decoding": 1.5, "plots": 1.5,
@@ -16,7 +16,7 @@ LAYERS: dict[str, float] = {
     "model": 2,
     "datasets": 2.5, "shards": 2.7,
     "training": 3, "transcription": 3,
-    "self_alignment": 3.2,
+    "self_alignment": 3.2, "mixing": 3.3, "adaptation": 3.3,
     "commands": 3.5,
     "cli": 4, "__main__": 5,
 }  # fmt: skip
