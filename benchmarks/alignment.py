@@ -5,7 +5,8 @@
 Every recording is aligned twice: with its true list, and with one in which a share of the places is
 corrupted: a note at another pitch, a note left out, or a note too many, a third each. A corrupted
 place is *marked* if the alignment marks it, or one of the notes beside it if they have the same
-pitch, so that no listener could tell which of them is one too many. Onset errors are those of
+pitch, so that no listener could tell which of them is one too many; a note left out also if it is
+heard, as wrong, in place of a listed note beside it. Onset errors are those of
 the notes that are truly in both and are found ("ok"), in the true list and in the corrupted one.
 """
 
@@ -159,14 +160,21 @@ def corrupt(pitches: Sequence[int], share: float, rng: np.random.Generator) -> C
 
 def _count_marks(tally: Tally, corrupted: Corrupted, notes: Sequence[AlignedNote]) -> None:
     bad, before = marks_by_place(notes)
+    listed = [note for note in notes if note.listed is not None]
     accounted: set[int] = set()  # listed notes and gaps whose marks a mistake accounts for
     accounted_gaps: set[int] = set()
     for mistake in corrupted.mistakes:
         tally.places[mistake.kind] += 1
         first, last = _twins(corrupted.pitches, mistake)
         if mistake.kind == "left out":
-            hit = any(before[first : last + 1])
+            stand_ins = [
+                k
+                for k in range(max(0, first - 1), min(last + 1, len(listed)))
+                if listed[k].mark == "wrong" and listed[k].heard == mistake.pitch
+            ]
+            hit = any(before[first : last + 1]) or bool(stand_ins)
             accounted_gaps.update(range(first, last + 1))
+            accounted.update(stand_ins)
         else:
             hit = any(bad[first:last])
             accounted.update(range(first, last))
