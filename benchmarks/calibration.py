@@ -22,10 +22,10 @@ from benchmarks.clips import Clip, Condition, NoiseBench, load_set
 from benchmarks.options import set_folders
 from benchmarks.report import provenance, table_line
 from benchmarks.rows import make_folder, write_whole
-from data_tools.calibrate import DECODERS
 from seqmelody import SeqMelodyError, __version__
 from seqmelody.metrics import calibration_error, right_notes
 from seqmelody.model import MelodyModel, load_model
+from seqmelody.transcription import DECODERS, SearchOptions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +58,7 @@ def judge(model: MelodyModel, clips: Sequence[Clip], bench: NoiseBench) -> Itera
             raw: list[float] = []
             right: list[bool] = []
             for clip, emissions in heard:
-                notes = decode(emissions, model.vocabulary)
+                notes = decode(emissions, model.vocabulary, SearchOptions()).notes
                 raw += [note.confidence for note in notes]
                 right += right_notes([n.pitch for n in clip.notes], [n.pitch for n in notes])
             calibrated = [model.calibrations[name](c) for c in raw]
@@ -90,7 +90,7 @@ def reliability_diagram(results: Sequence[Judged]) -> Figure:
     """Share of right notes against confidence, a panel for each decoder, all sets together."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    figure = Figure(figsize=(3.4 * len(DECODERS), 3.8), layout="constrained")
     panels = figure.subplots(1, len(DECODERS), sharey=True)
     for panel, decoder in zip(np.atleast_1d(panels), DECODERS, strict=True):
         own = [r for r in results if r.decoder == decoder]

@@ -24,7 +24,7 @@ import typer
 
 from benchmarks.report import provenance
 from benchmarks.rows import write_whole
-from seqmelody.decoding import MODES
+from seqmelody.decoding import HEADS
 from seqmelody.noise import SAMPLE_RATE, pink
 
 NOTE_SECONDS = 0.4
@@ -52,7 +52,7 @@ def speed(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.wav"
         write_long_file(path, minutes)
-        rows = [measure(path, mode, model) for mode in MODES]
+        rows = [measure(path, mode, model) for mode in HEADS]
     output.parent.mkdir(parents=True, exist_ok=True)
     write_whole(output, report(rows, minutes))
     typer.echo(report(rows, minutes))

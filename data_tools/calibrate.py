@@ -7,31 +7,22 @@ better for being told so on quiet clips alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from seqmelody.calibration import Calibration
 from seqmelody.datasets import ComposedClips, Example
-from seqmelody.decoding.ctc import decode_ctc
-from seqmelody.decoding.window import decode_window
 from seqmelody.errors import InputError
 from seqmelody.metrics import right_notes
 from seqmelody.model import Emissions, MelodyModel, add_calibrations, load_model
-from seqmelody.notes import Note, Vocabulary
+from seqmelody.notes import Vocabulary
+from seqmelody.transcription import DECODERS, Decoder, SearchOptions
 
 SEED = 997  # of no training run
 FEWEST_NOTES = 100  # to say anything about
 SUREST = 0.999  # no finite number of right notes makes the next one certain
-
-Decoder = Callable[[Emissions, Vocabulary], list[Note]]
-DECODERS: dict[str, Decoder] = {
-    "ctc": lambda emissions, vocabulary: decode_ctc(
-        emissions.ctc, vocabulary, timing=emissions.window
-    ),
-    "window": lambda emissions, vocabulary: decode_window(emissions.window, vocabulary),
-}
 
 
 def dev_clips(bank: Path, vocabulary: Vocabulary, count: int) -> Iterable[Example]:
@@ -41,31 +32,31 @@ def dev_clips(bank: Path, vocabulary: Vocabulary, count: int) -> Iterable[Exampl
 
 
 def calibrate(path: Path, clips: Iterable[Example]) -> dict[str, Calibration]:
-    """Fit a curve for each decoder of a checkpoint and write them into it.
+    """Fit a curve for each mode of a checkpoint and write them into it.
 
     Raises:
         CheckpointError: no usable model.
-        InputError: the decoders found too few notes in the clips to learn from.
+        InputError: a mode found too few notes in the clips to learn from.
     """
     model = load_model(path)
     heard = [(clip, model.emissions(clip.waveform)) for clip in clips]
-    curves = {name: _fit_decoder(name, decode, heard, model) for name, decode in DECODERS.items()}
+    curves = {name: _fit_mode(name, decode, heard, model) for name, decode in DECODERS.items()}
     add_calibrations(path, curves)
     return curves
 
 
-def _fit_decoder(
+def _fit_mode(
     name: str, decode: Decoder, heard: list[tuple[Example, Emissions]], model: MelodyModel
 ) -> Calibration:
     said: list[float] = []
     right: list[bool] = []
     for clip, emissions in heard:
-        notes = decode(emissions, model.vocabulary)
+        notes = decode(emissions, model.vocabulary, SearchOptions()).notes
         said += [note.confidence for note in notes]
         right += right_notes(clip.pitches, [note.pitch for note in notes])
     if len(said) < FEWEST_NOTES:
         raise InputError(
-            f"the {name} decoder found {len(said)} notes, too few to calibrate by; use more clips"
+            f"mode {name!r} found {len(said)} notes, too few to calibrate by; use more clips"
         )
     return fit(said, right)
 

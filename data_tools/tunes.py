@@ -1,6 +1,7 @@
 """Melodies of the ``music21`` corpora as (pitch, quarter-note length) lists.
 
-Ryan's Mammoth Collection is left out: tunes of it are in the development clips. A tune that comes
+These are the collections of single lines; the others hold several voices. Ryan's Mammoth
+Collection is left out: tunes of it are in the development clips. A tune that comes
 twice, in whatever key and note values, is kept once. Which part a tune belongs to (nine in ten
 train, the others are for development and tests) follows from how it begins, so that variants of
 one tune never face each other across the split.
@@ -19,7 +20,7 @@ from rich.progress import track
 from seqmelody.banks import REST, write_tunes
 from seqmelody.errors import InputError
 
-COLLECTIONS = ("essenFolksong", "oneills1850", "airdsAirs")
+COLLECTIONS = ("essenFolksong", "oneills1850", "airdsAirs", "miscFolk", "nottingham-dataset")
 SHORTEST_TUNE = 8  # notes
 PARTS = ("train", "dev", "test")
 Tune = list[tuple[int, float]]  # (MIDI pitch or REST, quarter notes)

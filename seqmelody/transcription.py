@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from seqmelody import audio as audio_files
-from seqmelody.decoding.ctc import decode_ctc
+from seqmelody.calibration import Calibrations
+from seqmelody.decoding.beam import BeamConfig
+from seqmelody.decoding.constraints import Constraints
+from seqmelody.decoding.ctc import decode_ctc, search_ctc
+from seqmelody.decoding.joint import Disagreement, agreed, decode_joint, disagreements
+from seqmelody.decoding.language_model import IntervalModel
 from seqmelody.decoding.window import decode_window
 from seqmelody.errors import InputError
 from seqmelody.list_alignment import AlignedNote, EditCosts, align_list
@@ -27,12 +32,16 @@ class Transcription:
     """The melody of one recording.
 
     Attributes:
-        notes: by onset, not overlapping.
+        notes: by onset, not overlapping. Their confidence is the probability that the note is
+            right, if the model is calibrated (:mod:`seqmelody.calibration`; the shipped one is).
         duration: of the recording, in seconds.
+        disagreements: of mode "both": the places, by onset, where the two decoders read different
+            notes, which are not among ``notes``.
     """
 
     notes: list[Note]
     duration: float
+    disagreements: list[Disagreement] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +57,74 @@ class Alignment:
     duration: float
 
 
-def _ctc(emissions: Emissions, vocabulary: Vocabulary) -> list[Note]:
-    return decode_ctc(emissions.ctc, vocabulary, timing=emissions.window)
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How the note sequence is found in the CTC head's emission, and what is known of it.
+
+    The fields are those of :func:`seqmelody.decoding.ctc.decode_ctc`; None leaves its defaults.
+    """
+
+    search: str | None = None
+    beam: BeamConfig | None = None
+    language_model: IntervalModel | None = None
+    constraints: Constraints | None = None
 
 
-def _window(emissions: Emissions, vocabulary: Vocabulary) -> list[Note]:
-    return decode_window(emissions.window, vocabulary)
+class Decoded(NamedTuple):
+    """What a mode finds: notes, and the places of which it is in doubt."""
+
+    notes: list[Note]
+    disagreements: Sequence[Disagreement] = ()
+
+
+Decoder = Callable[[Emissions, Vocabulary, SearchOptions], Decoded]
+
+
+def _ctc(emissions: Emissions, vocabulary: Vocabulary, options: SearchOptions) -> Decoded:
+    return Decoded(_ctc_notes(emissions, vocabulary, options))
+
+
+def _window(emissions: Emissions, vocabulary: Vocabulary, options: SearchOptions) -> Decoded:
+    if options != SearchOptions():
+        raise InputError(
+            "mode 'window' has no CTC search and heeds none of its options; "
+            "leave them out or use the mode 'ctc', 'both' or 'joint'"
+        )
+    return Decoded(decode_window(emissions.window, vocabulary))
+
+
+def _both(emissions: Emissions, vocabulary: Vocabulary, options: SearchOptions) -> Decoded:
+    ctc = _ctc_notes(emissions, vocabulary, options)
+    window = decode_window(emissions.window, vocabulary)
+    return Decoded(agreed(ctc, window), disagreements(ctc, window))
+
+
+def _joint(emissions: Emissions, vocabulary: Vocabulary, options: SearchOptions) -> Decoded:
+    found = search_ctc(emissions.ctc, vocabulary, **_fields(options))[0]
+    notes = decode_joint(
+        emissions.ctc,
+        vocabulary,
+        timing=emissions.window,
+        spikes=found.spikes,
+        constraints=options.constraints,
+    )
+    return Decoded(notes)
+
+
+def _ctc_notes(emissions: Emissions, vocabulary: Vocabulary, options: SearchOptions) -> list[Note]:
+    return decode_ctc(emissions.ctc, vocabulary, timing=emissions.window, **_fields(options))
+
+
+def _fields(options: SearchOptions) -> dict[str, Any]:
+    return {f.name: getattr(options, f.name) for f in fields(options)}
 
 
 # One row a mode; the names are those of seqmelody.decoding.MODES.
-DECODERS: dict[str, Callable[[Emissions, Vocabulary], list[Note]]] = {
+DECODERS: dict[str, Decoder] = {
     "ctc": _ctc,
     "window": _window,
+    "both": _both,
+    "joint": _joint,
 }
 
 
@@ -69,6 +134,7 @@ def transcribe(
     *,
     mode: str = "ctc",
     model: MelodyModel | str | os.PathLike[str] | None = None,
+    options: SearchOptions | None = None,
 ) -> Transcription:
     """Recognise the melody of a recording.
 
@@ -76,14 +142,17 @@ def transcribe(
         audio: path of a sound file, or samples: a NumPy array or a tensor, shape (samples,) or
             (channels, samples), integer or floating point.
         sample_rate: of an array, in Hz; None stands for 16 000. Files know theirs.
-        mode: "ctc" (the sequence from the CTC head, timed with the window head) or "window".
+        mode: "ctc" (the sequence from the CTC head, timed with the window head), "window", "both"
+            (what both agree on, and where they do not) or "joint" (the better of the two where
+            they disagree; :mod:`seqmelody.decoding.joint`).
         model: a loaded model, the path of a checkpoint, or None for the shipped weights.
+        options: of the CTC search; not for "window", which has none.
 
     Returns:
-        The notes, and the recording's duration.
+        The notes, the recording's duration, and in mode "both" the places of disagreement.
 
     Raises:
-        InputError: the audio or the mode is unusable.
+        InputError: the audio, the mode or an option is unusable.
         CheckpointError: the model file is.
     """
     if mode not in DECODERS:
@@ -91,8 +160,26 @@ def transcribe(
     waveform = _waveform(audio, sample_rate)
     if not isinstance(model, MelodyModel):
         model = load_model(model)
-    notes = DECODERS[mode](model.emissions(waveform), model.vocabulary)
-    return Transcription(notes, len(waveform) / audio_files.SAMPLE_RATE)
+    decoded = DECODERS[mode](
+        model.emissions(waveform), model.vocabulary, options or SearchOptions()
+    )
+    decoded = _calibrated(decoded, mode, model.calibrations)
+    duration = len(waveform) / audio_files.SAMPLE_RATE
+    return Transcription(decoded.notes, duration, list(decoded.disagreements))
+
+
+def _calibrated(decoded: Decoded, mode: str, curves: Calibrations) -> Decoded:
+    """With confidences by the curves that the model has: of the mode, and of each head's reading
+    where they disagree."""
+
+    def by(name: str, notes: Sequence[Note]) -> list[Note]:
+        return curves[name].of(notes) if name in curves else list(notes)
+
+    places = [
+        replace(place, ctc=tuple(by("ctc", place.ctc)), window=tuple(by("window", place.window)))
+        for place in decoded.disagreements
+    ]
+    return Decoded(by(mode, decoded.notes), places)
 
 
 def align(

@@ -2,6 +2,10 @@
 
 Tables (TSV, CSV) have the columns of ``COLUMNS``: seconds, MIDI number, note name, confidence.
 JSON holds the same under ``notes``, and ``duration``, the length of the recording in seconds.
+Places where two decoders disagree follow the table in TSV, as comments
+(``# disagreement 1.200 1.500 ctc: C4 window: C4 C4``; ``-`` for no note), are a list
+``disagreements`` in JSON, and marker events with the same text in MIDI. CSV knows no comments and
+does not hold them.
 MIDI is one track (type 0) at 120 beats per minute, 480 ticks a beat, so a tick is 1/960 s; the
 velocity 1..127 is the confidence.
 """
@@ -19,7 +23,7 @@ from pathlib import Path
 from typing import Protocol
 
 from seqmelody.errors import OutputError
-from seqmelody.notes import Note
+from seqmelody.notes import Note, format_note_list
 
 COLUMNS = ("onset", "offset", "pitch", "name", "confidence")
 DECIMALS = 3  # of seconds and confidences in text formats
@@ -28,11 +32,41 @@ MICROSECONDS_PER_BEAT = 500_000  # 120 beats per minute
 TICKS_PER_SECOND = TICKS_PER_BEAT * 1_000_000 / MICROSECONDS_PER_BEAT
 
 
+class Place(Protocol):
+    """Where two decoders disagree; see :class:`seqmelody.decoding.joint.Disagreement`."""
+
+    @property
+    def onset(self) -> float:
+        """Seconds."""
+        ...
+
+    @property
+    def offset(self) -> float:
+        """Seconds."""
+        ...
+
+    @property
+    def ctc(self) -> Sequence[Note]:
+        """What the CTC head reads there."""
+        ...
+
+    @property
+    def window(self) -> Sequence[Note]:
+        """What the window head reads there."""
+        ...
+
+
 class Render(Protocol):
     """Turns notes into the bytes of a file."""
 
-    def __call__(self, notes: Sequence[Note], duration: float | None = None) -> bytes:
-        """``duration``: of the recording, in seconds, for the formats that tell it."""
+    def __call__(
+        self,
+        notes: Sequence[Note],
+        duration: float | None = None,
+        disagreements: Sequence[Place] = (),
+    ) -> bytes:
+        """``duration``: of the recording, in seconds, for the formats that tell it, as some do the
+        places where decoders disagree."""
         ...
 
 
@@ -51,21 +85,47 @@ class Writer:
     binary: bool = False
 
 
-def to_tsv(notes: Sequence[Note], duration: float | None = None) -> bytes:
-    """Tab-separated table, one note a line."""
-    return _table(notes, "\t")
+def to_tsv(
+    notes: Sequence[Note], duration: float | None = None, disagreements: Sequence[Place] = ()
+) -> bytes:
+    """Tab-separated table, one note a line; then a comment for each disagreement."""
+    comments = [
+        f"# disagreement {p.onset:.{DECIMALS}f} {p.offset:.{DECIMALS}f} {_readings(p)}\n"
+        for p in disagreements
+    ]
+    return _table(notes, "\t") + "".join(comments).encode()
 
 
-def to_csv(notes: Sequence[Note], duration: float | None = None) -> bytes:
+def to_csv(
+    notes: Sequence[Note], duration: float | None = None, disagreements: Sequence[Place] = ()
+) -> bytes:
     """Comma-separated table, one note a line."""
     return _table(notes, ",")
 
 
-def to_json(notes: Sequence[Note], duration: float | None = None) -> bytes:
-    """Object with ``duration`` (without one, the last offset) and the list ``notes``."""
+def to_json(
+    notes: Sequence[Note], duration: float | None = None, disagreements: Sequence[Place] = ()
+) -> bytes:
+    """Object with ``duration`` (without one, the last offset), the list ``notes`` and, if there are
+    any, ``disagreements``."""
     if duration is None:
         duration = max((note.offset for note in notes), default=0.0)
-    rows = [
+    melody: dict[str, object] = {"duration": round(duration, DECIMALS), "notes": _rows(notes)}
+    if disagreements:
+        melody["disagreements"] = [
+            {
+                "onset": round(place.onset, DECIMALS),
+                "offset": round(place.offset, DECIMALS),
+                "ctc": _rows(place.ctc),
+                "window": _rows(place.window),
+            }
+            for place in disagreements
+        ]
+    return (json.dumps(melody, indent=2) + "\n").encode()
+
+
+def _rows(notes: Sequence[Note]) -> list[dict[str, float | str]]:
+    return [
         {
             "onset": round(note.onset, DECIMALS),
             "offset": round(note.offset, DECIMALS),
@@ -75,19 +135,32 @@ def to_json(notes: Sequence[Note], duration: float | None = None) -> bytes:
         }
         for note in notes
     ]
-    melody = {"duration": round(duration, DECIMALS), "notes": rows}
-    return (json.dumps(melody, indent=2) + "\n").encode()
 
 
-def to_midi(notes: Sequence[Note], duration: float | None = None) -> bytes:
+def _readings(place: Place) -> str:
+    """What each decoder reads there: ``ctc: C4 window: C4 C4``; ``-`` for nothing."""
+    ctc, window = (format_note_list(n.pitch for n in notes) for notes in (place.ctc, place.window))
+    return f"ctc: {ctc or '-'} window: {window or '-'}"
+
+
+def to_midi(
+    notes: Sequence[Note], duration: float | None = None, disagreements: Sequence[Place] = ()
+) -> bytes:
     """Standard MIDI file, type 0."""
     import mido  # not needed by the other formats
 
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=MICROSECONDS_PER_BEAT)])
+    timed = [
+        (tick, mido.Message("note_on" if kind else "note_off", note=pitch, velocity=velocity))
+        for tick, kind, pitch, velocity in sorted(_midi_events(notes))
+    ]
+    timed += [
+        (_tick(place.onset), mido.MetaMessage("marker", text=f"disagreement {_readings(place)}"))
+        for place in disagreements
+    ]
     now = 0
-    for tick, kind, pitch, velocity in sorted(_midi_events(notes)):
-        message = "note_on" if kind else "note_off"
-        track.append(mido.Message(message, note=pitch, velocity=velocity, time=tick - now))
+    for tick, message in sorted(timed, key=lambda pair: pair[0]):  # stable: notes stay in order
+        track.append(message.copy(time=tick - now))
         now = tick
     data = io.BytesIO()
     mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT, tracks=[track]).save(file=data)
@@ -102,13 +175,17 @@ def _midi_events(notes: Sequence[Note]) -> list[tuple[int, bool, int, int]]:
     """
     events = []
     for note in notes:
-        start = max(0, round(note.onset * TICKS_PER_SECOND))
+        start = _tick(note.onset)
         end = max(start + 1, round(note.offset * TICKS_PER_SECOND))
         pitch = round(note.pitch)
         # A note_on of velocity 0 means note_off.
         velocity = min(127, max(1, round(127 * note.confidence)))
         events += [(start, True, pitch, velocity), (end, False, pitch, 0)]
     return events
+
+
+def _tick(seconds: float) -> int:
+    return max(0, round(seconds * TICKS_PER_SECOND))
 
 
 def _table(notes: Sequence[Note], delimiter: str) -> bytes:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
 
 import mido
 import numpy as np
@@ -24,18 +25,39 @@ import seqmelody
 from seqmelody.audio import load
 from seqmelody.cli import main
 from seqmelody.decoding import MODES
+from seqmelody.decoding.beam import BeamConfig
+from seqmelody.decoding.constraints import Constraints
+from seqmelody.decoding.joint import Disagreement
+from seqmelody.decoding.language_model import IntervalModel
 from seqmelody.errors import CheckpointError
 from seqmelody.notes import Note
 
-PITCHES = {"ctc": 60, "window": 62}
+PITCHES = {"ctc": 60, "window": 62, "both": 64}
 Run = Callable[..., int]
 
 
-def fake_transcribe(audio: Path, *, mode: str = "ctc", model: object = None) -> SimpleNamespace:
+class SearchOptions(NamedTuple):
+    """Stands in for the library's, which lies beside transcribe."""
+
+    search: str | None
+    beam: BeamConfig | None
+    language_model: IntervalModel | None
+    constraints: Constraints | None
+
+
+told: list[Any] = []  # the options that the stand-in was last given
+
+
+def fake_transcribe(
+    audio: Path, *, mode: str = "ctc", model: object = None, options: object = None
+) -> SimpleNamespace:
     """One note as long as the recording; its pitch tells the mode."""
     assert model == "model"
+    told[:] = [options]
     duration = len(load(audio)) / 16000
-    return SimpleNamespace(notes=[Note(0.0, duration, PITCHES[mode], 0.9)], duration=duration)
+    notes = [Note(0.0, duration, PITCHES[mode], 0.9)]
+    places = [Disagreement(0.5, 1.0, (), tuple(notes))] if mode == "both" else []
+    return SimpleNamespace(notes=notes, duration=duration, disagreements=places)
 
 
 def fake_load_model(path: Path | None = None) -> str:
@@ -49,6 +71,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Run ``seqmelody ARGUMENTS`` in an empty folder; the result is its exit status."""
     transcription = ModuleType("seqmelody.transcription")
     transcription.transcribe = fake_transcribe  # type: ignore[attr-defined]
+    transcription.SearchOptions = SearchOptions  # type: ignore[attr-defined]
     model = ModuleType("seqmelody.model")
     model.load_model = fake_load_model  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "seqmelody.transcription", transcription)
@@ -103,6 +126,50 @@ def test_mode_and_format(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     melody = json.loads(capfd.readouterr().out)
     assert melody["duration"] == 1.0
     assert melody["notes"][0]["pitch"] == 62
+
+
+def test_disagreements_are_written(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    record("take.wav")
+    assert run("decode", "take.wav", "--mode", "both") == 0
+    assert capfd.readouterr().out.endswith("# disagreement 0.500 1.000 ctc: - window: E4\n")
+
+
+def test_search_options_reach_the_library(run: Run) -> None:
+    record("take.wav")
+    assert run("decode", "take.wav") == 0
+    assert told == [None]
+    names = ("--search", "beam", "--beam", "8", "--key", "D minor", "--range", "C-1-G#5")
+    rest = ("--shortest", "0.1", "--notes", "7", "--melody-model", "default")
+    assert run("decode", "take.wav", *names, *rest) == 0
+    (options,) = told
+    assert options.search == "beam"
+    assert options.beam == BeamConfig(width=8)
+    assert options.constraints == Constraints("D minor", 0, 80, 0.1, 7)
+    assert options.language_model.order > 1
+    assert run("decode", "take.wav", "--range", "48 - 84") == 0
+    assert told[0] == SearchOptions(None, None, None, Constraints(lowest=48, highest=84))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--mode", "window", "--key", "C"), "--key is of the CTC search"),
+        (("--mode", "window", "--notes", "0"), "use --mode ctc, both or joint"),
+        (("--search", "greedy", "--beam", "4"), "--search greedy cannot heed --beam"),
+        (("--search", "greedy", "--shortest", "0.1"), "cannot heed --shortest"),
+        (("--search", "ctcdecode", "--melody-model", "default"), "use --search beam"),
+        (("--search", "widest"), "not one of greedy, beam, ctcdecode"),
+        (("--beam", "0"), "--beam"),
+    ],
+)
+def test_search_options_that_do_not_fit(
+    run: Run, capfd: pytest.CaptureFixture[str], arguments: tuple[str, ...], reason: str
+) -> None:
+    record("take.wav")
+    assert run("decode", "take.wav", *arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert reason in err
 
 
 @pytest.mark.parametrize("arguments", [("-o", "take.mid"), ("--format", "midi", "-o", "take.bin")])
@@ -241,6 +308,11 @@ def test_wrong_usage(
         (("take.wav", "-o", "/proc/n.tsv"), ("/proc/n.tsv: ", "another place")),
         (("take.wav", "text.wav", "-o", "text.wav/out"), ("text.wav/out: the folder", "-o")),
         (("take.wav", "text.wav", "-o", "empty.wav"), ("empty.wav: the folder cannot", "-o")),
+        (("take.wav", "--key", "H"), ("'H' is no key",)),
+        (("take.wav", "--range", "C4"), ("--range C4: no two notes; write",)),
+        (("take.wav", "--range", "C5-C4"), ("give the lower one first",)),
+        (("take.wav", "--shortest", "0"), ("use more than 0",)),
+        (("take.wav", "--melody-model", "text.wav"), ("text.wav: not a melody model",)),
         (("take.wav", "--model", "foreign"), ("foreign: not a SeqMelody checkpoint",)),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from seqmelody import InputError, Note
-from seqmelody.commands.evaluate import choose_noise, disagreements, evaluate
+from seqmelody.commands.evaluate import choose_noise, evaluate
 from seqmelody.evaluation import NoiseMaker, add_noise, cut_noise, summarise
 from seqmelody.evaluation import score as score_of
 from seqmelody.manifests import read_manifest
@@ -65,16 +65,6 @@ def test_comparing_marks_where_the_decoders_disagree(manifest: Path) -> None:
     )
     assert "Places where ctc and window disagree: 2" in text
     assert cells(text.splitlines()[-1])[1:] == ["white 0 dB", "0.50", "0.90", "C4", "–"]
-
-
-def test_disagreements_are_joined_where_they_touch() -> None:
-    first = [Note(0, 1, 60), Note(1, 2, 62), Note(5, 6, 64)]
-    second = [Note(0.1, 0.9, 60), Note(1.1, 2, 63)]
-    one, two = disagreements(first, second)
-    assert (one.first, one.second) == ([first[1]], [second[1]])
-    assert (one.onset, one.offset) == (1, 2)
-    assert (two.first, two.second) == ([first[2]], [])
-    assert disagreements(first, first) == []
 
 
 def test_wrong_options_are_told_in_one_line(tmp_path: Path) -> None:

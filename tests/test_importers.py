@@ -28,6 +28,7 @@ from data_tools.importers.kern import read_kern
 from data_tools.samples import read_noises
 from seqmelody.audio import SAMPLE_RATE
 from seqmelody.datasets import read_manifest
+from seqmelody.decoding.joint import Disagreement
 from seqmelody.errors import InputError, OutputError
 from seqmelody.notes import Note
 from seqmelody.writers import to_csv, to_midi, to_tsv
@@ -466,7 +467,8 @@ def test_every_kind_of_sidecar_label(tmp_path: Path) -> None:
     for name in ("a", "b", "c", "d", "e", "plain"):
         sound(root / f"{name}.wav")
     (root / "a.mid").write_bytes(to_midi(melody()))
-    (root / "b.tsv").write_bytes(to_tsv(melody()))
+    doubtful = Disagreement(0.1, 0.2, (Note(0.1, 0.2, 60),), ())
+    (root / "b.tsv").write_bytes(to_tsv(melody(), disagreements=[doubtful]))
     (root / "c.csv").write_bytes(to_csv(melody()))
     text(root / "d.csv", "\ufeffPitch, onset ,offset,who\nC#4,0.5,1,me\n60.25,1.0,1.5,me\n")
     text(root / "e.txt", "C4 D4 62 # repeated\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 import mido
 import pytest
 
+from seqmelody.decoding.joint import Disagreement
 from seqmelody.errors import OutputError
 from seqmelody.notes import Note
 from seqmelody.writers import (
@@ -111,6 +112,45 @@ def test_no_notes_are_a_valid_file(name: str) -> None:
         assert json.loads(data) == {"duration": 0.0, "notes": []}
     else:
         assert len(data.splitlines()) == 1
+
+
+PLACES = [
+    Disagreement(1.25, 1.5, (NOTES[2],), (NOTES[0], NOTES[1])),
+    Disagreement(3601.0, 3602.0, (), (NOTES[3],)),
+]
+
+
+def test_disagreements_in_tsv_are_comments() -> None:
+    text = WRITERS["tsv"].render(NOTES, None, PLACES).decode()
+    assert text.encode().startswith(WRITERS["tsv"].render(NOTES))
+    assert text.splitlines()[-2:] == [
+        "# disagreement 1.250 1.500 ctc: C#4 window: C4 C4",
+        "# disagreement 3601.000 3602.000 ctc: - window: C8",
+    ]
+    assert WRITERS["csv"].render(NOTES, None, PLACES) == WRITERS["csv"].render(NOTES)
+
+
+def test_disagreements_in_json_hold_the_notes() -> None:
+    melody = json.loads(WRITERS["json"].render(NOTES, 3601.0, PLACES))
+    first, second = melody["disagreements"]
+    assert (first["onset"], first["offset"]) == (1.25, 1.5)
+    assert first["ctc"] == [melody["notes"][2]]
+    assert first["window"] == melody["notes"][:2]
+    assert second["ctc"] == []
+
+
+def test_disagreements_in_midi_are_markers() -> None:
+    data = WRITERS["midi"].render(NOTES, None, PLACES)
+    assert read_midi(data) == read_midi(WRITERS["midi"].render(NOTES))
+    found, now = [], 0.0
+    for message in mido.MidiFile(file=io.BytesIO(data)):
+        now += message.time
+        if message.type == "marker":
+            found.append((pytest.approx(now, abs=1 / TICKS_PER_SECOND), message.text))
+    assert found == [
+        (1.25, "disagreement ctc: C#4 window: C4 C4"),
+        (3601.0, "disagreement ctc: - window: C8"),
+    ]
 
 
 def test_suffixes() -> None:

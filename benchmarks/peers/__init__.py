@@ -33,6 +33,7 @@ def _oracle(options: Options) -> Informed:
 SYSTEMS: dict[str, Loader] = {
     "seqmelody_ctc": partial(seqmelody.load, mode="ctc"),
     "seqmelody_window": partial(seqmelody.load, mode="window"),
+    "seqmelody_joint": partial(seqmelody.load, mode="joint"),
     "swift_f0": swift_f0.load,
     "basic_pitch": basic_pitch.load,
     "pyin": pyin.load,

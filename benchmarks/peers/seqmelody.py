@@ -1,4 +1,4 @@
-"""SeqMelody itself, through its front door, with either head."""
+"""SeqMelody itself, through its front door, with either head or both together."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Literal
 from benchmarks.peers.base import SAMPLE_RATE, FloatArray, Options, package_version
 from seqmelody import Note, __version__
 
-Mode = Literal["ctc", "window"]
+Mode = Literal["ctc", "window", "joint"]
 
 
 class SeqMelody:
-    """One head of one checkpoint."""
+    """One mode of one checkpoint."""
 
     def __init__(self, mode: Mode, model: Path | None) -> None:
         """``model``: a checkpoint, the shipped one if None."""

@@ -78,7 +78,11 @@ def _from_table(audio: Path, path: Path) -> Recording:
     if not set(COLUMNS) <= set(header):
         raise InputError(f"{path}: its first line does not name {', '.join(COLUMNS)}; add it")
     places = [header.index(name) for name in COLUMNS]
-    notes = [_row_note(path, line, row, places) for line, row in enumerate(rows[1:], 2) if row]
+    notes = [
+        _row_note(path, line, row, places)
+        for line, row in enumerate(rows[1:], 2)
+        if row and not row[0].startswith("#")  # where the decoders disagreed, for instance
+    ]
     return Recording(audio, one_line(notes, path))
 
 

@@ -10,11 +10,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from seqmelody.commands.report import error_line
 from seqmelody.errors import InputError, OutputError, SeqMelodyError
+from seqmelody.notes import parse_pitch
 from seqmelody.writers import (
     DEFAULT_FORMAT,
     WRITERS,
@@ -23,6 +25,15 @@ from seqmelody.writers import (
     format_of_suffix,
     write_atomically,
 )
+
+if TYPE_CHECKING:
+    from seqmelody.transcription import SearchOptions
+
+# Options that a search knows nothing of.
+UNHEEDED = {
+    "greedy": ("--beam", "--melody-model", "--shortest"),
+    "ctcdecode": ("--melody-model", "--shortest"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,90 @@ class Plan:
     jobs: list[Job]
     writer: Writer
     folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchChoice:
+    """What the options of ``decode`` say of the CTC search, as they were typed; None: not given.
+
+    Attributes:
+        search: a name in SEARCH_NAMES.
+        beam: width.
+        melody_model: ``default`` or a file.
+        key: as :class:`~seqmelody.decoding.constraints.Constraints` has it.
+        pitch_range: two pitches parted by ``-``.
+        shortest: seconds.
+        notes: how many are expected.
+    """
+
+    search: str | None = None
+    beam: int | None = None
+    melody_model: str | None = None
+    key: str | None = None
+    pitch_range: str | None = None
+    shortest: float | None = None
+    notes: int | None = None
+
+    def given(self) -> list[str]:
+        """Names of the options given."""
+        values = {
+            "--search": self.search,
+            "--beam": self.beam,
+            "--melody-model": self.melody_model,
+            "--key": self.key,
+            "--range": self.pitch_range,
+            "--shortest": self.shortest,
+            "--notes": self.notes,
+        }
+        return [name for name, value in values.items() if value is not None]
+
+    def check(self, mode: str) -> None:
+        """Raises typer.BadParameter if the options do not go with the mode or each other."""
+        given = self.given()
+        if mode == "window" and given:
+            raise typer.BadParameter(
+                f"{given[0]} is of the CTC search, which --mode window has not; "
+                "leave it out or use --mode ctc, both or joint"
+            )
+        for name in UNHEEDED.get(self.search or "", ()):
+            if name in given:
+                raise typer.BadParameter(
+                    f"--search {self.search} cannot heed {name}; leave it out or use --search beam"
+                )
+
+    def options(self) -> SearchOptions:
+        """What the library is told. Raises InputError for what makes no sense."""
+        from seqmelody.decoding.beam import BeamConfig
+        from seqmelody.decoding.constraints import Constraints
+        from seqmelody.decoding.language_model import load_interval_model
+        from seqmelody.transcription import SearchOptions
+
+        low, high = _pitch_range(self.pitch_range)
+        constraints = Constraints(self.key, low, high, self.shortest, self.notes)
+        melody_model = None
+        if self.melody_model is not None:
+            is_shipped = self.melody_model == "default"
+            melody_model = load_interval_model(None if is_shipped else self.melody_model)
+        return SearchOptions(
+            self.search,
+            None if self.beam is None else BeamConfig(width=self.beam),
+            melody_model,
+            None if constraints == Constraints() else constraints,
+        )
+
+
+def _pitch_range(text: str | None) -> tuple[int | None, int | None]:
+    """``C3-C6`` or ``48-84``. Raises InputError for what is no range."""
+    if text is None:
+        return None, None
+    for at, letter in enumerate(text):
+        if letter != "-":
+            continue  # a name such as C-1 holds one too, so each is tried
+        try:
+            return parse_pitch(text[:at].strip()), parse_pitch(text[at + 1 :].strip())
+        except InputError:
+            pass
+    raise InputError(f"--range {text}: no two notes; write for example C3-C6 or 48-84")
 
 
 def make_plan(audio: Sequence[Path], format_name: str | None, output: Path | None) -> Plan:
@@ -65,13 +160,14 @@ def make_plan(audio: Sequence[Path], format_name: str | None, output: Path | Non
     return plan
 
 
-def run(plan: Plan, mode: str, model_path: Path | None) -> bool:
+def run(plan: Plan, mode: str, model_path: Path | None, choice: SearchChoice | None = None) -> bool:
     """Decode and write every job; a broken recording is reported and does not stop the others.
 
     Returns:
         Whether everything was written.
 
     Raises:
+        InputError: an option makes no sense.
         CheckpointError: no usable model.
         OutputError: the folder for the notes cannot be made.
     """
@@ -82,6 +178,8 @@ def run(plan: Plan, mode: str, model_path: Path | None) -> bool:
     from seqmelody.model import load_model
     from seqmelody.transcription import transcribe
 
+    # Without a choice nothing is imported for it.
+    options = choice.options() if choice is not None and choice.given() else None
     model = load_model(model_path)
     if plan.folder is not None:
         make_folder(plan.folder)
@@ -90,8 +188,9 @@ def run(plan: Plan, mode: str, model_path: Path | None) -> bool:
     complete = True
     for job in track(plan.jobs, "decoding", console=console, transient=True, disable=quiet):
         try:
-            melody = transcribe(job.source, mode=mode, model=model)
-            write_notes(job.target, plan.writer.render(melody.notes, melody.duration))
+            melody = transcribe(job.source, mode=mode, model=model, options=options)
+            data = plan.writer.render(melody.notes, melody.duration, melody.disagreements)
+            write_notes(job.target, data)
         except SeqMelodyError as error:
             complete = False
             # soft_wrap: one line however narrow the terminal.

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from seqmelody.audio import SAMPLE_RATE, load
-from seqmelody.decoding import MODES
+from seqmelody.decoding import HEADS
+from seqmelody.decoding.joint import Disagreement, disagreements
 from seqmelody.errors import InputError
 from seqmelody.evaluation import NoiseMaker, Score, add_noise, score, summarise
 from seqmelody.manifests import ManifestEntry, read_manifest
@@ -24,7 +25,6 @@ TITLES = (
     *("COn F1 %", "COnP F1 %", "repeats found %", "exact %"),
 )
 PLACE_TITLES = ("recording", "condition", "from", "to")
-APART_SECONDS = 0.05  # disagreements closer than this are one
 Decode = Callable[[FloatArray, str], list[Note]]  # (samples, mode) -> notes
 
 
@@ -51,24 +51,6 @@ class NoiseChoice:
     def name(self) -> str:
         """For the table."""
         return self.kind if self.kind in GENERATORS else Path(self.kind).resolve().name
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where decoders disagree: the notes of each that the other lacks."""
-
-    first: list[Note] = field(default_factory=list)
-    second: list[Note] = field(default_factory=list)
-
-    @property
-    def onset(self) -> float:
-        """Seconds."""
-        return min(note.onset for note in (*self.first, *self.second))
-
-    @property
-    def offset(self) -> float:
-        """Seconds."""
-        return max(note.offset for note in (*self.first, *self.second))
 
 
 def choose_noise(kind: str | None, snr: str | None) -> NoiseChoice | None:
@@ -111,7 +93,7 @@ def run(
     def decode(samples: FloatArray, mode: str) -> list[Note]:
         return transcribe(samples, SAMPLE_RATE, mode=mode, model=model).notes
 
-    modes = MODES if compare else (mode,)
+    modes = HEADS if compare else (mode,)
     return evaluate(entries, decode, modes, noise, seed=seed, compare=compare)
 
 
@@ -124,7 +106,7 @@ def evaluate(
     seed: int = 0,
     compare: bool = False,
 ) -> str:
-    """The text that the command prints; ``compare`` asks for exactly two modes."""
+    """The text that the command prints; ``compare`` asks for the modes of HEADS."""
     scores: dict[tuple[str, str], list[Score]] = {}
     places: list[tuple[str, ...]] = []
     for index, entry in enumerate(entries):
@@ -168,35 +150,8 @@ def _conditions(
         raise InputError(f"{entry.audio}: {error}") from None
 
 
-def disagreements(first: Sequence[Note], second: Sequence[Note]) -> list[Place]:
-    """Places where one list of notes has a note that the other lacks, by onset.
-
-    Two notes are the same if their pitches are and they overlap; each counts once. Differences
-    that touch, or nearly so, are one place.
-    """
-    left, right = list(first), list(second)
-    for note in first:
-        same = next((other for other in right if _is_same(note, other)), None)
-        if same is not None:
-            left.remove(note)
-            right.remove(same)
-    marked = [(note, 0) for note in left] + [(note, 1) for note in right]
-    marked.sort(key=lambda pair: pair[0].onset)
-    places: list[Place] = []
-    for note, side in marked:
-        if not places or note.onset > places[-1].offset + APART_SECONDS:
-            places.append(Place())
-        (places[-1].second if side else places[-1].first).append(note)
-    return places
-
-
-def _is_same(a: Note, b: Note) -> bool:
-    overlap = min(a.offset, b.offset) - max(a.onset, b.onset)
-    return round(a.pitch) == round(b.pitch) and overlap > 0
-
-
-def _place_cells(place: Place) -> tuple[str, ...]:
-    names = [format_note_list(n.pitch for n in notes) for notes in (place.first, place.second)]
+def _place_cells(place: Disagreement) -> tuple[str, ...]:
+    names = [format_note_list(n.pitch for n in notes) for notes in (place.ctc, place.window)]
     return f"{place.onset:.2f}", f"{place.offset:.2f}", *(name or "–" for name in names)
 
 

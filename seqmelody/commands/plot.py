@@ -16,5 +16,8 @@ def run(audio: Path, output: Path, mode: str, model_path: Path | None) -> None:
 
     check_writable(output)
     waveform = load(audio)
-    notes = transcribe(waveform, SAMPLE_RATE, mode=mode, model=load_model(model_path)).notes
-    write_atomically(output, draw_notes(waveform, notes, f"{audio.name} ({mode})"))
+    melody = transcribe(waveform, SAMPLE_RATE, mode=mode, model=load_model(model_path))
+    title = f"{audio.name} ({mode})"
+    if melody.disagreements:
+        title += f", {len(melody.disagreements)} places of disagreement left out"
+    write_atomically(output, draw_notes(waveform, melody.notes, title))

@@ -1,3 +1,6 @@
 """Decoders: from an :class:`~seqmelody.emission.Emission` to notes. They never see audio."""
 
-MODES = ("ctc", "window")  # names of the decoders, here so that help texts need no torch
+# Names alone, here so that help texts need neither numpy nor torch.
+HEADS = ("ctc", "window")  # the decoders of one head
+MODES = (*HEADS, "both", "joint")  # all of them; the first is the default
+SEARCH_NAMES = ("greedy", "beam", "ctcdecode")  # of seqmelody.decoding.ctc.SEARCHES

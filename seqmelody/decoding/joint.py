@@ -1,0 +1,432 @@
+"""Both decoders together: where they agree, where they differ, and who is right there.
+
+The two note lists are aligned: a note of one and a note of the other are the same if their pitches
+are equal and they overlap in time. Of all pairings in order the one with the most pairs counts, of
+those the one that overlaps longest (an edit alignment without substitutions; found in linear time,
+since two lists of notes that follow each other overlap in a chain). What is left between two agreed
+notes is a *place of disagreement*; where nothing sounds for APART_SECONDS, another one begins.
+
+*Both* keeps what is agreed. *Joint* decides at each place between what the CTC head reads there and
+what the window head reads, by the sum of both heads' scores::
+
+    score(reading) = CTC(L reading R) + WINDOW_WEIGHT * window(L reading)
+
+with L and R the agreed notes on either side.
+
+- ``CTC`` is the log-probability of the labels, summed over all paths (the forward algorithm of
+  Graves et al., ICML 2006) from the frame of L's spike to the frame of R's. In these two frames the
+  path is in L and in R.
+- ``window`` is the log-probability of the best alignment of the labels, onset cue included (see
+  :mod:`seqmelody.alignment`), from the frame at which L begins until the one at which R does.
+
+Where another place or the recording's end comes before an agreed note, there is no L (or R), and
+the frames begin (or end) half-way to that place, or at the recording's end. A place holds
+MOST_NOTES at most, so time is linear in the recording's length.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqmelody.alignment import Span, align_labels, onset_scores
+from seqmelody.decoding.constraints import Constraints, constrain
+from seqmelody.decoding.ctc import begin_ranges, search_ctc
+from seqmelody.decoding.hypothesis import Spike
+from seqmelody.decoding.spans import notes_of_spans
+from seqmelody.decoding.window import decode_window
+from seqmelody.emission import Emission
+from seqmelody.notes import NO_NOTE, Note, Vocabulary
+
+APART_SECONDS = 0.05  # of silence part two places
+MOST_NOTES = 16  # of a place, of both readings together; longer ones are taken in parts
+WINDOW_WEIGHT = 0.3  # less than 1: neighbouring windows say much the same, a spike stands alone
+REACH_SECONDS = 1.0  # how far from where a decoder puts a note it may begin
+ONSET_WEIGHT = 1.0  # of the onset cue in the window score
+MIN_SECONDS = 0.06  # no note is shorter, as in both decoders
+FloatArray = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A place where the two decoders read different notes.
+
+    Attributes:
+        onset: of its first note, in seconds.
+        offset: of its last note, in seconds.
+        ctc: the notes that only the CTC head reads there.
+        window: the notes that only the window head reads there.
+    """
+
+    onset: float
+    offset: float
+    ctc: tuple[Note, ...]
+    window: tuple[Note, ...]
+
+
+class Step(NamedTuple):
+    """A stretch of two aligned lists: one agreed note, or a place of disagreement.
+
+    Attributes:
+        ctc: indices of its notes in the first list.
+        window: indices of its notes in the second list.
+        agreed: it is one and the same note.
+    """
+
+    ctc: range
+    window: range
+    agreed: bool
+
+
+def compare(ctc: Sequence[Note], window: Sequence[Note]) -> list[Step]:
+    """Align two lists of notes, each by onset and one note at a time; their steps in order."""
+    steps: list[Step] = []
+    i = j = 0
+    for a, b in [*pair_notes(ctc, window), (len(ctc), len(window))]:
+        steps += _places(ctc, window, range(i, a), range(j, b))
+        if a < len(ctc):
+            steps.append(Step(range(a, a + 1), range(b, b + 1), True))
+        i, j = a + 1, b + 1
+    return steps
+
+
+def pair_notes(ctc: Sequence[Note], window: Sequence[Note]) -> list[tuple[int, int]]:
+    """Indices of the notes that are the same; see the module for what that means."""
+    same = list(_same(ctc, window))
+    # best[k]: pairs and seconds of overlap of the best choice among the first k of ``same``
+    best: list[tuple[int, float]] = [(0, 0.0)]
+    before: list[int] = []  # how many of ``same`` come wholly before the k-th
+    first = 0
+    for i, j, overlap in same:
+        while same[first][0] < i and same[first][1] < j:
+            first += 1
+        before.append(first)
+        pairs, seconds = best[first]
+        best.append(max(best[-1], (pairs + 1, seconds + overlap)))
+    chosen = []
+    k = len(same)
+    while k:
+        if best[k] == best[k - 1]:
+            k -= 1
+        else:
+            chosen.append(same[k - 1][:2])
+            k = before[k - 1]
+    return chosen[::-1]
+
+
+def _same(ctc: Sequence[Note], window: Sequence[Note]) -> Iterable[tuple[int, int, float]]:
+    """Notes of equal pitch that overlap: indices, seconds of overlap. Neither index ever falls."""
+    i = j = 0
+    while i < len(ctc) and j < len(window):
+        a, b = ctc[i], window[j]
+        overlap = min(a.offset, b.offset) - max(a.onset, b.onset)
+        if overlap > 0 and round(a.pitch) == round(b.pitch):
+            yield i, j, overlap
+        if a.offset <= b.offset:
+            i += 1
+        else:
+            j += 1
+
+
+def _places(
+    ctc: Sequence[Note], window: Sequence[Note], left: range, right: range
+) -> Iterable[Step]:
+    """Places among the notes between two agreed ones."""
+    i, j = left.start, right.start
+    while i < left.stop or j < right.stop:
+        first_i, first_j = i, j
+        end = np.inf  # of the notes so far; the first one always belongs
+        while i + j - first_i - first_j < MOST_NOTES and (i < left.stop or j < right.stop):
+            is_ctc = j == right.stop or (i < left.stop and ctc[i].onset <= window[j].onset)
+            note = ctc[i] if is_ctc else window[j]
+            if note.onset > end + APART_SECONDS:
+                break
+            end = note.offset if np.isinf(end) else max(end, note.offset)
+            i, j = (i + 1, j) if is_ctc else (i, j + 1)
+        yield Step(range(first_i, i), range(first_j, j), False)
+
+
+def disagreements(ctc: Sequence[Note], window: Sequence[Note]) -> list[Disagreement]:
+    """Places where two lists of notes differ, by onset."""
+    return [_described(step, ctc, window) for step in compare(ctc, window) if not step.agreed]
+
+
+def _described(step: Step, ctc: Sequence[Note], window: Sequence[Note]) -> Disagreement:
+    readings = _notes_at(ctc, step.ctc), _notes_at(window, step.window)
+    onset = min(note.onset for notes in readings for note in notes)
+    offset = max(note.offset for notes in readings for note in notes)
+    return Disagreement(onset, offset, *readings)
+
+
+def _notes_at(notes: Sequence[Note], places: range) -> tuple[Note, ...]:
+    return tuple(notes[places.start : places.stop])
+
+
+def agreed(ctc: Sequence[Note], window: Sequence[Note]) -> list[Note]:
+    """Notes on which both agree, timed as the window decoder has them.
+
+    Confidence is the mean of the two.
+    """
+    return [
+        _mean_confidence(window[step.window.start], ctc[step.ctc.start])
+        for step in compare(ctc, window)
+        if step.agreed
+    ]
+
+
+def _mean_confidence(note: Note, other: Note) -> Note:
+    return replace(note, confidence=(note.confidence + other.confidence) / 2)
+
+
+def decode_joint(
+    emission: Emission,
+    vocabulary: Vocabulary,
+    *,
+    timing: Emission,
+    spikes: Sequence[Spike] | None = None,
+    constraints: Constraints | None = None,
+    window_weight: float = WINDOW_WEIGHT,
+) -> list[Note]:
+    """The melody that both heads together hold most probable; the module says how.
+
+    Args:
+        emission: CTC-head log-probabilities, shape (T, n + 1).
+        vocabulary: the pitches of the classes.
+        timing: the window head's emission.
+        spikes: what a search found in the CTC emission; None for the best path.
+        constraints: what is known of this melody. No note leaves the range; they stay as
+            many as the search found if a number is expected, and none of a reading taken from the
+            windows follows another too soon.
+        window_weight: how much the window head's score counts beside the CTC head's.
+
+    Returns:
+        Notes by onset, timed with the window head. Confidence is that of the decoder whose reading
+        is taken, the mean of both where they agree.
+    """
+    if spikes is None:
+        spikes = search_ctc(emission, vocabulary, constraints=constraints)[0].spikes
+    if len(timing) == 0:
+        return []
+    judge = _Judge(emission, timing, vocabulary, spikes, constraints or Constraints())
+    chosen = judge.choose(window_weight)
+    labels = [vocabulary.to_class(note.pitch) for note in chosen]
+    timed = _timed(timing, labels, [note.onset for note in chosen], vocabulary)
+    return [
+        replace(note, confidence=heard.confidence)
+        for note, heard in zip(timed, chosen, strict=True)
+    ]
+
+
+class Score(NamedTuple):
+    """What the two heads say to a reading, in nats."""
+
+    ctc: float
+    window: float
+
+
+class _Border(NamedTuple):
+    """Where a place of disagreement begins or ends.
+
+    Attributes:
+        label: class of the agreed note there; None where there is none.
+        ctc: the agreed note's spike, or the first frame beyond the border.
+        window: the frame in which the agreed note begins, or the first beyond the border.
+    """
+
+    label: int | None
+    ctc: int
+    window: int
+
+    @property
+    def labels(self) -> list[int]:
+        """The agreed note, if any, as a sequence."""
+        return [] if self.label is None else [self.label]
+
+
+class _Judge:
+    """The two decoders' notes of one recording, and what both heads say to them."""
+
+    def __init__(
+        self,
+        emission: Emission,
+        timing: Emission,
+        vocabulary: Vocabulary,
+        spikes: Sequence[Spike],
+        constraints: Constraints,
+    ) -> None:
+        self._emission, self._timing, self._vocabulary = emission, timing, vocabulary
+        self._spikes, self._constraints = spikes, constraints
+        self._log_probs = constrain(emission.log_probs, vocabulary, constraints, 0.0)
+        times = [emission.frame_to_seconds(spike.frame) for spike in spikes]
+        self.ctc = _timed(timing, [s.label for s in spikes], times, vocabulary)
+        self.ctc = [
+            replace(note, confidence=spike.prob)
+            for note, spike in zip(self.ctc, spikes, strict=True)
+        ]
+        self.window = [
+            note for note in decode_window(timing, vocabulary) if _in_range(note, constraints)
+        ]
+        self.steps = compare(self.ctc, self.window)
+
+    def choose(self, window_weight: float) -> list[Note]:
+        """The better reading of each step, one after another."""
+        chosen: list[Note] = []
+        for k, step in enumerate(self.steps):
+            ctc, window = _notes_at(self.ctc, step.ctc), _notes_at(self.window, step.window)
+            if step.agreed:
+                chosen.append(_mean_confidence(window[0], ctc[0]))
+            else:
+                chosen += window if self._prefers(k, window, ctc, window_weight) else ctc
+        return chosen
+
+    def _prefers(
+        self, k: int, one: Sequence[Note], other: Sequence[Note], window_weight: float
+    ) -> bool:
+        if self._constraints.expected_notes is not None and len(one) != len(other):
+            return False
+        shortest = self._constraints.shortest_seconds or 0.0
+        if any(b.onset - a.onset < shortest for a, b in itertools.pairwise(one)):
+            return False
+        gain, loss = self.score(k, one), self.score(k, other)
+        # Written so that two impossible readings (-inf) are not compared.
+        return gain.ctc + window_weight * gain.window > loss.ctc + window_weight * loss.window
+
+    def score(self, k: int, reading: Sequence[Note]) -> Score:
+        """What the heads say to a reading of place ``k``."""
+        left, right = self._left(k), self._right(k)
+        labels = [self._vocabulary.to_class(note.pitch) for note in reading]
+        stop = right.ctc + (right.label is not None)
+        ctc = sequence_log_prob(
+            self._log_probs[left.ctc : stop],
+            left.labels + labels + right.labels,
+            begins=left.label is not None,
+            ends=right.label is not None,
+        )
+        part = _cut(self._timing, left.window, right.window)
+        onsets = [note.onset for note in reading]
+        if left.label is not None:
+            onsets = [part.start_seconds, *onsets]
+        return Score(ctc, alignment_log_prob(part, left.labels + labels, onsets))
+
+    def _left(self, k: int) -> _Border:
+        if k == 0:
+            return _Border(None, 0, 0)
+        return self._agreed(k - 1) if self.steps[k - 1].agreed else self._between(k)
+
+    def _right(self, k: int) -> _Border:
+        if k + 1 == len(self.steps):
+            return _Border(None, len(self._emission), len(self._timing))
+        return self._agreed(k + 1) if self.steps[k + 1].agreed else self._between(k + 1)
+
+    def _agreed(self, k: int) -> _Border:
+        spike = self._spikes[self.steps[k].ctc.start]
+        onset = self.window[self.steps[k].window.start].onset
+        return _Border(spike.label, spike.frame, round(self._timing.seconds_to_frame(onset)))
+
+    def _between(self, k: int) -> _Border:
+        """Half-way from the place before to place ``k``, and between their spikes."""
+        before, after = (_described(self.steps[n], self.ctc, self.window) for n in (k - 1, k))
+        seconds = (before.offset + after.onset) / 2
+        frame = round(self._emission.seconds_to_frame(seconds))
+        first = self.steps[k].ctc.start
+        if first < len(self._spikes):
+            frame = min(frame, self._spikes[first].frame)
+        if first > 0:
+            frame = max(frame, self._spikes[first - 1].frame + 1)
+        return _Border(None, frame, round(self._timing.seconds_to_frame(seconds)))
+
+
+def _in_range(note: Note, constraints: Constraints) -> bool:
+    low, high = constraints.lowest, constraints.highest
+    return (low is None or note.pitch >= low) and (high is None or note.pitch <= high)
+
+
+def sequence_log_prob(
+    log_probs: FloatArray, labels: Sequence[int], *, begins: bool = False, ends: bool = False
+) -> float:
+    """CTC log-probability of a sequence of classes: the sum over all its paths.
+
+    Args:
+        log_probs: shape (T, n + 1).
+        labels: classes 1..n in order.
+        begins: the first frame is in the first label, no blank before it.
+        ends: the last frame is in the last label.
+
+    Returns:
+        -inf if no path exists, as in too few frames.
+    """
+    if len(log_probs) == 0:
+        return -np.inf if labels else 0.0
+    states = np.full(2 * len(labels) + 1, NO_NOTE)  # a blank before, between and after the labels
+    states[1::2] = labels
+    skips = np.zeros(len(states), dtype=bool)  # from a label straight to the next, if they differ
+    skips[3::2] = states[3::2] != states[1:-2:2]
+    emitted = log_probs[:, states]  # (T, 2L + 1)
+    score = np.full(len(states), -np.inf)
+    score[1 if begins else 0 : 2] = emitted[0, 1 if begins else 0 : 2]
+    for row in emitted[1:]:
+        moved = np.logaddexp(score[1:], score[:-1])
+        moved[1:] = np.where(skips[2:], np.logaddexp(moved[1:], score[:-2]), moved[1:])
+        score[1:] = moved
+        score += row
+    return float(score[-2] if ends else np.logaddexp.reduce(score[-2:]))
+
+
+def alignment_log_prob(timing: Emission, labels: Sequence[int], onsets: Sequence[float]) -> float:
+    """Log-probability of the best placement of a sequence of classes, each near an onset.
+
+    Args:
+        timing: window-head emission, shape (T, n + 1).
+        labels: classes 1..n in order.
+        onsets: about when each begins, in seconds.
+
+    Returns:
+        Of every frame's class, and of an onset where a note begins instead of none; -inf if there
+        are more notes than frames.
+    """
+    if len(labels) > len(timing):
+        return -np.inf
+    begin, stay = onset_scores(timing, ONSET_WEIGHT)
+    classes = np.full(len(timing), NO_NOTE)
+    gain = 0.0
+    for label, span in zip(labels, _align(timing, labels, onsets), strict=True):
+        classes[span.begin : span.end] = label
+        gain += float(begin[span.begin] - stay[span.begin])
+    frames = timing.log_probs[np.arange(len(timing)), classes]
+    return float(frames.sum(dtype=np.float64)) + gain
+
+
+def _cut(emission: Emission, first: int, stop: int) -> Emission:
+    """Some frames of an emission, at the same times."""
+    cue = emission.onset_probs
+    return Emission(
+        emission.log_probs[first:stop],
+        emission.hop_seconds,
+        emission.frame_to_seconds(first),
+        None if cue is None else cue[first:stop],
+    )
+
+
+def _align(timing: Emission, labels: Sequence[int], onsets: Sequence[float]) -> list[Span]:
+    """Best frames for classes that begin at about these times, in seconds."""
+    min_frames = max(1, round(MIN_SECONDS / timing.hop_seconds))
+    if len(labels) * min_frames > len(timing):
+        min_frames = 1
+    centres = [round(timing.seconds_to_frame(onset)) for onset in onsets]
+    reach = round(REACH_SECONDS / timing.hop_seconds)
+    ranges = begin_ranges(centres, len(timing), reach, reach, min_frames)
+    return align_labels(timing, labels, ranges, min_frames=min_frames)
+
+
+def _timed(
+    timing: Emission, labels: Sequence[int], onsets: Sequence[float], vocabulary: Vocabulary
+) -> list[Note]:
+    """Classes that begin at about these times, in seconds, as notes; as decode_ctc times them."""
+    spans = _align(timing, labels, onsets)
+    pitches = [vocabulary.to_pitch(label) for label in labels]
+    return notes_of_spans(spans, pitches, [1.0] * len(labels), timing)
