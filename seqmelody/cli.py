@@ -16,7 +16,7 @@ import typer
 
 import seqmelody
 from seqmelody.commands.report import error_line
-from seqmelody.decoding import MODES
+from seqmelody.decoding import MODES, SEARCH_NAMES
 from seqmelody.errors import SeqMelodyError
 from seqmelody.writers import DEFAULT_FORMAT, WRITERS
 
@@ -50,6 +50,35 @@ def _one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
     return check
 
 
+Mode = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(MODES),
+        callback=_one_of(MODES),
+        help="ctc: the CTC head. window: the window head. both: notes on which the two agree, and "
+        "where they do not. joint: the better of the two where they disagree.",
+    ),
+]
+FormatName = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="|".join(WRITERS),
+        callback=_one_of(WRITERS),
+        help="Format of the notes.",
+        show_default=f"by the suffix of -o, else {DEFAULT_FORMAT}",
+    ),
+]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Checkpoint (.safetensors).",
+        show_default="the one that comes with SeqMelody",
+    ),
+]
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"seqmelody {seqmelody.__version__}")
@@ -74,24 +103,8 @@ def decode(
         list[Path],
         typer.Argument(metavar="AUDIO", help="Recordings, or folders of them."),
     ],
-    mode: Annotated[
-        str,
-        typer.Option(
-            metavar="|".join(MODES),
-            callback=_one_of(MODES),
-            help="Decode with the CTC head or with the window head.",
-        ),
-    ] = MODES[0],
-    format_name: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="|".join(WRITERS),
-            callback=_one_of(WRITERS),
-            help="Format of the notes.",
-            show_default=f"by the suffix of -o, else {DEFAULT_FORMAT}",
-        ),
-    ] = None,
+    mode: Mode = MODES[0],
+    format_name: FormatName = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -102,13 +115,44 @@ def decode(
             show_default="stdout",
         ),
     ] = None,
-    model: Annotated[
-        Path | None,
+    model: Model = None,
+    search: Annotated[
+        str | None,
         typer.Option(
-            metavar="FILE",
-            help="Checkpoint (.safetensors).",
-            show_default="the one that comes with SeqMelody",
+            metavar="|".join(SEARCH_NAMES),
+            callback=_one_of(SEARCH_NAMES),
+            help="How the CTC head's note sequence is found.",
+            show_default="greedy; beam where an option needs it",
         ),
+    ] = None,
+    beam: Annotated[
+        int | None,
+        typer.Option(
+            metavar="WIDTH", min=1, help="Sequences that the beam search keeps.", show_default="16"
+        ),
+    ] = None,
+    melody_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="default|FILE",
+            help="Let a model of how melodies go on count too.",
+            show_default="none",
+        ),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="The melody's, e.g. 'D minor' or Bb.")
+    ] = None,
+    pitch_range: Annotated[
+        str | None,
+        typer.Option("--range", metavar="LOW-HIGH", help="No note lies outside, e.g. C3-C6."),
+    ] = None,
+    shortest: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="From one note's beginning to the next, at least."),
+    ] = None,
+    notes: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="About how many notes there are."),
     ] = None,
 ) -> None:
     """Write down the melody of recordings as notes.
@@ -118,11 +162,15 @@ def decode(
       seqmelody decode take.wav
       seqmelody decode take.wav -o take.mid
       seqmelody decode take.wav --mode window --format json
+      seqmelody decode take.wav --mode both
+      seqmelody decode take.wav --key 'D minor' --range A3-A5 --melody-model default
       seqmelody decode recordings/ solo.mp3 -o notes/
     """
-    from seqmelody.commands.decode import make_plan, run
+    from seqmelody.commands.decode import SearchChoice, make_plan, run
 
-    if not run(make_plan(audio, format_name, output), mode, model):
+    choice = SearchChoice(search, beam, melody_model, key, pitch_range, shortest, notes)
+    choice.check(mode)
+    if not run(make_plan(audio, format_name, output), mode, model, choice):
         raise typer.Exit(1)
 
 
@@ -139,24 +187,12 @@ def align(
             show_default="x.txt beside x.wav",
         ),
     ] = None,
-    format_name: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="|".join(WRITERS),
-            callback=_one_of(WRITERS),
-            help="Format of the result.",
-            show_default=f"by the suffix of -o, else {DEFAULT_FORMAT}",
-        ),
-    ] = None,
+    format_name: FormatName = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="PATH", help="File; for a folder, a folder."),
     ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Checkpoint.", show_default="the shipped one"),
-    ] = None,
+    model: Model = None,
 ) -> None:
     """Find when each note of a list was played; mark notes that are wrong, missing or extra.
 
@@ -183,10 +219,7 @@ def check(
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    model: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Checkpoint.", show_default="the shipped one"),
-    ] = None,
+    model: Model = None,
 ) -> None:
     """Check a recording against a note list: wrong, missing and extra notes, octave slips.
 
@@ -204,10 +237,7 @@ def evaluate(
     manifest: Annotated[
         Path, typer.Argument(metavar="MANIFEST", help="Recordings and their notes, JSON lines.")
     ],
-    mode: Annotated[
-        str,
-        typer.Option(metavar="|".join(MODES), callback=_one_of(MODES), help="Which decoder."),
-    ] = MODES[0],
+    mode: Mode = MODES[0],
     noise: Annotated[
         str | None,
         typer.Option(metavar="KIND|DIR", help="Add white, pink, ... or recorded noise."),
@@ -217,12 +247,9 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Both decoders, and the places where they differ.")
+        bool, typer.Option("--compare", help="ctc and window, and the places where they differ.")
     ] = False,
-    model: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Checkpoint.", show_default="the shipped one"),
-    ] = None,
+    model: Model = None,
 ) -> None:
     """Measure a model on recordings whose notes are known, also in added noise.
 
@@ -243,14 +270,8 @@ def plot(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="PNG", help="Picture to write.")
     ],
-    mode: Annotated[
-        str,
-        typer.Option(metavar="|".join(MODES), callback=_one_of(MODES), help="Which decoder."),
-    ] = MODES[0],
-    model: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Checkpoint.", show_default="the shipped one"),
-    ] = None,
+    mode: Mode = MODES[0],
+    model: Model = None,
 ) -> None:
     """Draw the notes of a recording over its spectrogram (needs the plot extra).
 
@@ -271,11 +292,48 @@ def train(
         typer.Option(metavar="DIR", help="Compose clips from this bank (python -m data_tools)."),
     ] = None,
     manifest: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Train on the recordings listed here.")
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR",
+            help="Train on the recordings listed here, with or without times; or on a folder with "
+            "x.txt beside x.wav. With --bank: on both.",
+        ),
+    ] = None,
+    weak: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR",
+            help="Adapt the model of --init to recordings with note lists, at a low rate; --bank "
+            "keeps it from forgetting others. Stops early and keeps the best model.",
+        ),
     ] = None,
     init: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Start from this model.", show_default="random weights"),
+        typer.Option(
+            metavar="FILE|default",
+            help="Start from this model; default is the shipped one.",
+            show_default="random weights",
+        ),
+    ] = None,
+    bank_share: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Of clips that come from --bank.", show_default="0.5"),
+    ] = None,
+    augment: Annotated[
+        bool | None,
+        typer.Option(
+            "--augment/--no-augment",
+            help="Add noise and rooms to recordings on the fly.",
+            show_default="with --bank or --weak",
+        ),
+    ] = None,
+    held_out: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="With --weak: of recordings, to judge by and not to train on.",
+            show_default="0.15",
+        ),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Training steps.", show_default="the recipe's")
@@ -307,20 +365,22 @@ def train(
         typer.Option(
             metavar="SEMITONES",
             min=0,
-            help="With --self-align: each list may be off by up to so many semitones.",
+            help="With --self-align or --weak: each list may be off by up to so many semitones.",
         ),
     ] = 0,
 ) -> None:
     """Train a model; a run that was stopped goes on where it was (needs the train extra).
 
     Writes RUN/model.safetensors and RUN/log.jsonl. Without options the settings are those that
-    made the shipped weights. Runs on a GPU if there is one.
+    made the shipped weights; --weak has gentler ones. Runs on a GPU if there is one.
 
     \b
     Examples:
       seqmelody train runs/default --bank data/bank
       torchrun --nproc_per_node 2 -m seqmelody train runs/default --bank data/bank
-      seqmelody train runs/mine --manifest my_lists/ --init default.safetensors --self-align 2
+      seqmelody train runs/mine --weak my_lists/ --init default --bank data/bank
+      seqmelody train runs/both --manifest mine/manifest.jsonl --bank data/bank --bank-share 0.5
+      seqmelody train runs/lists --manifest my_lists/ --self-align 2
       seqmelody decode take.wav --model runs/default/model.safetensors
     """
     from seqmelody.commands.train import run
@@ -335,6 +395,10 @@ def train(
         peak_rate=peak_rate,
         save_every=save_every,
         seed=seed,
+        weak=weak,
+        bank_share=bank_share,
+        augment=augment,
+        held_out=held_out,
         self_align=self_align,
         transpose=transpose,
     )

@@ -17,12 +17,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from seqmelody.acoustics import AcousticsConfig, Surroundings, record
-from seqmelody.audio import SAMPLE_RATE, load
+from seqmelody.audio import SAMPLE_RATE, find_audio, load
 from seqmelody.banks import SoundBank, TuneBank
 from seqmelody.errors import InputError
 from seqmelody.manifests import ManifestEntry, read_manifest
 from seqmelody.model import ModelConfig
 from seqmelody.noise import melody_mask
+from seqmelody.note_lists import list_beside, read_note_list
 from seqmelody.notes import NO_NOTE, Note, Vocabulary
 from seqmelody.performance import perform, playable_range
 from seqmelody.phrases import PhraseConfig, make_phrase
@@ -162,11 +163,12 @@ class ComposedClips(Dataset[Example]):
 
 
 class ManifestClips(Dataset[Example]):
-    """Recordings listed in a manifest (see seqmelody.manifests), whole."""
+    """Recordings listed in a manifest (see seqmelody.manifests), or in a folder with ``x.txt``
+    beside ``x.wav``; whole."""
 
     def __init__(self, path: Path, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
-        self.entries = read_manifest(path)
+        self.entries = read_lists(path) if path.is_dir() else read_manifest(path)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -174,6 +176,29 @@ class ManifestClips(Dataset[Example]):
     def __getitem__(self, index: int) -> Example:
         entry = self.entries[index]
         return labelled(load(entry.audio), entry, self.vocabulary)
+
+    def easiest_first(self) -> list[int]:
+        """Indices by the number of notes: the fewer, the fewer ways CTC can read them."""
+        return sorted(range(len(self)), key=lambda index: len(self.entries[index].pitches))
+
+
+def read_lists(source: Path) -> list[ManifestEntry]:
+    """Entries of a manifest, or of a folder in which ``x.txt`` lies beside ``x.wav``.
+
+    Raises:
+        InputError: unreadable, or an entry lists no note.
+    """
+    if source.is_dir():
+        entries = [
+            ManifestEntry(audio, tuple(read_note_list(list_beside(audio))), None)
+            for audio in find_audio(source)
+        ]
+    else:
+        entries = read_manifest(source)
+    for entry in entries:
+        if not entry.pitches:
+            raise InputError(f"{entry.audio}: its note list is empty; leave the recording out")
+    return entries
 
 
 def labelled(waveform: FloatArray, entry: ManifestEntry, vocabulary: Vocabulary) -> Example:

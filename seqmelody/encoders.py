@@ -142,4 +142,34 @@ class ConvEncoder(nn.Module):
         return torch.cat([trunk, salience], dim=2)
 
 
-ENCODERS = {"conv": ConvEncoder}
+class RecurrentEncoder(nn.Module):
+    """For comparison: a gated recurrent network over the same features, both ways in time.
+
+    It looks at bands, not at pitches with their harmonics, and shares no weights between pitches:
+    the usual acoustic model (bidirectional recurrent layers, Graves & Schmidhuber, 2005, with the
+    gated units of Cho et al., 2014). Of the configuration only ``width`` matters. What it hears has
+    no end in principle; ``radius`` is how far it is taken to matter, so a recording decoded in
+    chunks differs a little from one decoded whole.
+    """
+
+    layers = 2
+    radius = 50  # frames: 1 s
+
+    def __init__(self, config: EncoderConfig, features: FeatureConfig, vocabulary: Vocabulary):
+        super().__init__()
+        self.enter = nn.Linear(len(features.windows) * features.n_bands, config.width)
+        self.recur = nn.GRU(
+            config.width, config.width // 2, self.layers, batch_first=True, bidirectional=True
+        )
+        self.output_size = 2 * (config.width // 2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, S, T, F) to (B, T, D)."""
+        frames: Tensor = self.recur(F.gelu(self.enter(features.transpose(1, 2).flatten(2))))[0]
+        return frames
+
+
+ENCODERS: dict[str, type[ConvEncoder] | type[RecurrentEncoder]] = {
+    "conv": ConvEncoder,
+    "recurrent": RecurrentEncoder,
+}

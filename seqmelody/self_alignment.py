@@ -18,29 +18,31 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+from torch.utils.data import Dataset
 
-from seqmelody.audio import SAMPLE_RATE, find_audio, load
-from seqmelody.datasets import ManifestClips
+from seqmelody.audio import SAMPLE_RATE, load
+from seqmelody.datasets import Example, ManifestClips, read_lists
 from seqmelody.errors import InputError
 from seqmelody.list_alignment import AlignedNote, EditCosts, align_list
-from seqmelody.manifests import ManifestEntry, read_manifest
+from seqmelody.manifests import ManifestEntry
 from seqmelody.model import MelodyModel, load_model
-from seqmelody.note_lists import list_beside, read_note_list
 from seqmelody.notes import Note
 from seqmelody.salience import salience_emission
-from seqmelody.training import TrainConfig, train
+from seqmelody.training import TrainConfig, claim, train
 from seqmelody.transposition import best_shift
 from seqmelody.writers import write_atomically
 
 FloatArray = NDArray[np.float32]
+Mix = Callable[[ManifestClips], Dataset[Example]]
+AROUND_DOUBT = 2  # notes as listed on either side of a doubtful stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,18 @@ class SelfAlignConfig:
     margin_seconds: float = 0.5  # before a clip's first note and after its last
     whole_seconds: float = 30.0  # longer recordings wait for round 1: memory
     costs: EditCosts = field(default_factory=lambda: EditCosts(8.0, 8.0, 6.0))
+    doubtful: bool = False  # learn, from the list, also where it and the recording differ
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A stretch of a recording, in seconds, and its notes, timed from its beginning."""
+    """A stretch of a recording, in seconds, and its notes, timed from its beginning; or, where
+    nobody knows the times, their pitches alone."""
 
     begin: float
     end: float
     notes: list[Note]
+    pitches: tuple[int, ...] | None = None
 
 
 def train_self_aligned(
@@ -73,6 +78,7 @@ def train_self_aligned(
     config: SelfAlignConfig,
     *,
     trained: bool,
+    mix: Mix | None = None,
 ) -> Path:
     """Train from lists in rounds, or go on; return the path of the trained model.
 
@@ -83,6 +89,7 @@ def train_self_aligned(
         train_config: of every round.
         config: of the rounds.
         trained: whether ``model`` knows anything yet; if not, there is a round 0.
+        mix: what the clips of a round are trained on together with.
 
     Raises:
         InputError: a list or recording is unusable, or ``run`` belongs to other settings.
@@ -104,31 +111,13 @@ def train_self_aligned(
                     by_rule = number == 1 and not trained
                     label_recordings(entries, current, folder, config, by_rule=by_rule)
         clips = ManifestClips(folder / "labels.jsonl", current.vocabulary)
-        path = train(current, clips, folder, train_config)
+        chosen = train_config if number == 0 else _of_later_rounds(train_config)
+        path = train(current, clips if mix is None else mix(clips), folder, chosen)
         current = load_model(path)
     out = run / "model.safetensors"
     with PartialState().main_process_first():
         write_atomically(out, path.read_bytes())
     return out
-
-
-def read_lists(source: Path) -> list[ManifestEntry]:
-    """Entries of a manifest, or of a folder in which ``x.txt`` lies beside ``x.wav``.
-
-    Raises:
-        InputError: unreadable, or an entry lists no note.
-    """
-    if source.is_dir():
-        entries = [
-            ManifestEntry(audio, tuple(read_note_list(list_beside(audio))), None)
-            for audio in find_audio(source)
-        ]
-    else:
-        entries = read_manifest(source)
-    for entry in entries:
-        if not entry.pitches:
-            raise InputError(f"{entry.audio}: its note list is empty; leave the recording out")
-    return entries
 
 
 def write_whole_recordings(
@@ -138,7 +127,7 @@ def write_whole_recordings(
     lines = []
     for entry in entries:
         n_samples = len(load(entry.audio))
-        _check_list(entry, model, n_samples, config.transpose)
+        check_list(entry, model, n_samples, config.transpose)
         if n_samples <= config.whole_seconds * SAMPLE_RATE and _fits(entry, model):
             row: dict[str, Any] = {"audio": str(entry.audio.resolve())}
             if entry.notes is None:
@@ -199,25 +188,22 @@ def label_recordings(
     part.unlink()
 
 
+def _of_later_rounds(config: TrainConfig) -> TrainConfig:
+    """Without what only a model that knows nothing needs."""
+    return replace(config, blank_bias=0.0, curriculum_steps=0)
+
+
 def _claim(
     run: Path, entries: Sequence[ManifestEntry], config: SelfAlignConfig, trained: bool
 ) -> None:
-    """Note what a new run is about, or check that an old one is about the same. More rounds may be
-    asked for later."""
-    about = {"lists": _fingerprint(entries), "trained": trained, **asdict(config)}
+    """The run is about these lists. More rounds may be asked for later."""
+    about = {"lists": fingerprint(entries), "trained": trained, **asdict(config)}
     del about["rounds"]
-    path = run / "self_align.json"
-    run.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        write_atomically(path, json.dumps(about).encode())
-    elif json.loads(path.read_text(encoding="utf-8")) != about:
-        raise InputError(
-            f"{run}: holds a run with other lists or settings; go on with the same ones or use a "
-            "new folder"
-        )
+    claim(run / "self_align.json", about, {"doubtful": False})
 
 
-def _fingerprint(entries: Sequence[ManifestEntry]) -> str:
+def fingerprint(entries: Sequence[ManifestEntry]) -> str:
+    """Of the paths and labels, not of the sound."""
     text = "\n".join(f"{e.audio.resolve()} {e.pitches} {e.notes}" for e in entries)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -242,13 +228,20 @@ def _label(
     """Write the clips of one recording; return their lines of the manifest."""
     waveform = load(entry.audio)
     shift, notes = align_entry(entry, waveform, model, config, by_rule=by_rule)
+    duration = len(waveform) / SAMPLE_RATE
+    clips = cut(notes, duration, config)
+    if config.doubtful:
+        clips += cut_doubtful(notes, duration, config)
     rows = []
-    for k, clip in enumerate(cut(notes, len(waveform) / SAMPLE_RATE, config)):
+    for k, clip in enumerate(clips):
         name = f"clips/{index:06d}-{k:04d}.flac"
         samples = waveform[round(clip.begin * SAMPLE_RATE) : round(clip.end * SAMPLE_RATE)]
         soundfile.write(folder / name, samples, SAMPLE_RATE)
-        timed = [[round(n.onset, 4), round(n.offset, 4), n.pitch] for n in clip.notes]
-        rows.append({"audio": name, "notes": timed, "from": str(entry.audio), "shift": shift})
+        label: dict[str, Any] = {"pitches": clip.pitches}
+        if clip.pitches is None:
+            timed = [[round(n.onset, 4), round(n.offset, 4), n.pitch] for n in clip.notes]
+            label = {"notes": timed}
+        rows.append({"audio": name, **label, "from": str(entry.audio), "shift": shift})
     return rows
 
 
@@ -265,12 +258,9 @@ def align_entry(
     Raises:
         InputError: the list does not fit the vocabulary or the recording; the message names it.
     """
-    _check_list(entry, model, len(waveform), config.transpose)
+    check_list(entry, model, len(waveform), config.transpose)
     if entry.notes is not None:
-        return 0, [
-            AlignedNote("ok", round(n.pitch), round(n.pitch), n.onset, n.offset, 1.0)
-            for n in entry.notes
-        ]
+        return 0, known_times(entry.notes)
     emissions = model.emissions(waveform)
     vocabulary = model.vocabulary
     shift = best_shift(emissions.ctc, entry.pitches, vocabulary, config.transpose)
@@ -281,6 +271,13 @@ def align_entry(
     )
     pitches = [pitch + shift for pitch in entry.pitches]
     return shift, align_list(emissions.ctc, pitches, vocabulary, timing=timing, costs=config.costs)
+
+
+def known_times(notes: Sequence[Note]) -> list[AlignedNote]:
+    """Notes that need no aligner, as one would have found them."""
+    return [
+        AlignedNote("ok", round(n.pitch), round(n.pitch), n.onset, n.offset, 1.0) for n in notes
+    ]
 
 
 def cut(notes: Sequence[AlignedNote], duration: float, config: SelfAlignConfig) -> list[Clip]:
@@ -310,6 +307,40 @@ def cut(notes: Sequence[AlignedNote], duration: float, config: SelfAlignConfig) 
     return clips
 
 
+def cut_doubtful(
+    notes: Sequence[AlignedNote], duration: float, config: SelfAlignConfig
+) -> list[Clip]:
+    """The stretches that :func:`cut` leaves out, where list and recording differ, as weak clips.
+
+    If the list is right it is just these that a model has to learn from. A clip begins and ends
+    with notes that are as listed, or with the recording, so its part of the list is known; what
+    is longer than two clips is left out.
+    """
+    clips = []
+    for first, last in _doubtful_runs(notes):
+        begin = notes[first].onset if first else 0.0
+        end = notes[last].offset if last < len(notes) - 1 else duration
+        begin = math.floor(begin * SAMPLE_RATE) / SAMPLE_RATE
+        pitches = tuple(n.listed for n in notes[first : last + 1] if n.listed is not None)
+        if pitches and end - begin <= 2 * config.clip_seconds:
+            clips.append(Clip(begin, end, [], pitches))
+    return clips
+
+
+def _doubtful_runs(notes: Sequence[AlignedNote]) -> list[tuple[int, int]]:
+    """First and last note of each run of differences, with AROUND_DOUBT good notes around it;
+    runs that would share notes are one."""
+    runs: list[tuple[int, int]] = []
+    for k, note in enumerate(notes):
+        if note.mark == "ok":
+            continue
+        first, last = max(0, k - AROUND_DOUBT), min(len(notes) - 1, k + AROUND_DOUBT)
+        if runs and first <= runs[-1][1]:
+            first = runs.pop()[0]
+        runs.append((first, last))
+    return runs
+
+
 def _clip(
     group: Sequence[AlignedNote], quiet_from: float, quiet_until: float, margin: float
 ) -> Clip:
@@ -326,7 +357,7 @@ def _clip(
     return Clip(begin, end, notes)
 
 
-def _check_list(entry: ManifestEntry, model: MelodyModel, n_samples: int, transpose: int) -> None:
+def check_list(entry: ManifestEntry, model: MelodyModel, n_samples: int, transpose: int) -> None:
     """Raise InputError, naming the recording, if it cannot hold the list in any allowed key."""
     low, high = min(entry.pitches), max(entry.pitches)
     vocabulary = model.vocabulary

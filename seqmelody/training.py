@@ -2,6 +2,11 @@
 
 The joint loss is window cross-entropy and onset cross-entropy where notes are aligned, and CTC
 everywhere. What is kept is the running mean of the weights, which is steadier than the last step's.
+
+Three settings help where there are lists only, and are off by default. CTC starts with a blank on
+every path, and many a run stays there: ``blank_bias`` makes blanks rarer from the first step,
+``label_prior`` pays for notes as long as they are rare, and ``curriculum_steps`` begins with the
+recordings of the fewest notes.
 """
 
 from __future__ import annotations
@@ -10,7 +15,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -26,6 +31,7 @@ from seqmelody.datasets import Batch, Collate, Example
 from seqmelody.errors import InputError
 from seqmelody.model import Logits, MelodyModel, save_model
 from seqmelody.notes import NO_NOTE
+from seqmelody.writers import write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,9 @@ class TrainConfig:
     save_every: int = 250
     workers: int = 0  # clips are cheap to make; more processes for the loop serve better
     seed: int = 1
+    blank_bias: float = 0.0  # nats added to the blank of a CTC head that has not learned yet
+    label_prior: float = 0.0  # exponent; 0.3 or so. See ctc_loss
+    curriculum_steps: int = 0  # until all examples take part
 
 
 class Losses(NamedTuple):
@@ -59,22 +68,63 @@ class Losses(NamedTuple):
         return self.window + config.onset_weight * self.onset + config.ctc_weight * self.ctc
 
 
-def joint_losses(logits: Logits, batch: Batch) -> Losses:
+def joint_losses(logits: Logits, batch: Batch, label_prior: float = 0.0) -> Losses:
     """Window cross-entropy, onset cross-entropy and CTC (Graves et al., 2006) of a batch."""
     known = batch.classes >= 0
     window = F.cross_entropy(logits.window.flatten(0, 1), batch.classes.flatten(), ignore_index=-1)
     onset = F.binary_cross_entropy_with_logits(logits.onset[known], batch.onsets[known])
     if not known.any():  # all weak: the mean of nothing is NaN; 0, but still a function of all
         window, onset = 0.0 * logits.window.sum(), 0.0 * logits.onset.sum()
-    ctc = F.ctc_loss(
-        F.log_softmax(logits.ctc, dim=2).transpose(0, 1),  # (T, B, n + 1)
+    return Losses(window, onset, ctc_loss(logits.ctc, batch, label_prior))
+
+
+def ctc_loss(logits: Tensor, batch: Batch, label_prior: float = 0.0) -> Tensor:
+    """CTC loss per note, mean over clips.
+
+    With a ``label_prior`` a, posteriors are divided by (prior)^a, as in Huang et al., "Less peaky
+    and more accurate CTC forced alignment by label priors" (ICASSP 2024): a blank that is said too
+    often costs more, so notes last longer and no run is caught in blanks alone. Their prior is of
+    every label, over an epoch. Here it tells blank from note only, which a batch is enough for.
+
+    Args:
+        logits: of the CTC head, (B, T, n + 1).
+        batch: the lists.
+        label_prior: the exponent.
+    """
+    log_probs = F.log_softmax(logits, dim=2)
+    if label_prior:
+        return _ctc_with_prior(log_probs, batch, label_prior)
+    return F.ctc_loss(
+        log_probs.transpose(0, 1),  # (T, B, n + 1)
         batch.labels,
         batch.frames,
         batch.label_lengths,
         blank=NO_NOTE,
         zero_infinity=True,  # a list too long for its clip teaches nothing, and must not break all
     )
-    return Losses(window, onset, ctc)
+
+
+def _ctc_with_prior(log_probs: Tensor, batch: Batch, exponent: float) -> Tensor:
+    filled = torch.arange(log_probs.shape[1], device=log_probs.device) < batch.frames[:, None]
+    blank = log_probs.detach()[filled][:, NO_NOTE].exp().mean().clamp(1e-3, 1 - 1e-3)
+    n_notes = log_probs.shape[2] - 1
+    prior = ((1 - blank) / n_notes).repeat(n_notes + 1)
+    prior[NO_NOTE] = blank
+    scaled = log_probs - exponent * prior.log()
+    losses = F.ctc_loss(
+        scaled.transpose(0, 1),
+        batch.labels,
+        batch.frames,
+        batch.label_lengths,
+        blank=NO_NOTE,
+        reduction="none",
+        zero_infinity=True,
+    )
+    # torch takes its input for normalised: the gradient that it returns is too large by exp(input).
+    # This takes that away and leaves the value as it is.
+    excess = (scaled.exp().sum(dim=2) * filled).sum(dim=1) * (losses != 0)  # 0: did not fit
+    losses = losses - (excess - excess.detach())
+    return (losses / batch.label_lengths.clamp(min=1)).mean()
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
@@ -93,6 +143,7 @@ def train(
     config: TrainConfig | None = None,
     *,
     until: int | None = None,
+    on_save: Callable[[int, MelodyModel], bool] | None = None,
 ) -> Path:
     """Train, or go on training, in the folder ``run``; return the path of the trained model.
 
@@ -105,9 +156,13 @@ def train(
         data: indexed by example number; without a length it is endless, else it is cycled.
         run: new, or that of an earlier call with the same configuration.
         until: stop after this step, as if interrupted.
+        on_save: called with the number of steps done and the mean weights whenever the run is
+            saved, before its state is; writes ``model.safetensors`` in this function's place. If
+            it returns True the training ends there. A run that was killed may repeat a call.
 
     Raises:
-        InputError: ``run`` belongs to another configuration.
+        InputError: ``run`` belongs to another configuration, or a curriculum is asked for and the
+            data cannot tell what is easy.
     """
     from accelerate import Accelerator
     from accelerate.utils import DataLoaderConfiguration
@@ -125,6 +180,9 @@ def train(
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     accelerator.register_for_checkpointing(mean)
     start = _resume(accelerator, run, config, model)
+    if start == 0 and config.blank_bias:
+        with torch.no_grad():
+            model.ctc_head.classify.bias[NO_NOTE] += config.blank_bias
     last = min(config.steps, until or config.steps)
     loader = _loader(accelerator, data, model, config, start, last)
     out = run / "model.safetensors"
@@ -139,7 +197,7 @@ def train(
             rate = learning_rate(step, config)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            losses = joint_losses(wrapped(batch.waveform), batch)
+            losses = joint_losses(wrapped(batch.waveform), batch, config.label_prior)
             optimizer.zero_grad()
             accelerator.backward(losses.total(config))
             norm = accelerator.clip_grad_norm_(wrapped.parameters(), config.gradient_norm)
@@ -152,11 +210,14 @@ def train(
                     log.flush()
                 progress.update(task, completed=step + 1, description=_describe(row))
             if (step + 1) % config.save_every == 0 or step + 1 == last:
+                average = cast(MelodyModel, mean.module)
+                if on_save and accelerator.is_main_process and on_save(step + 1, average):
+                    accelerator.set_trigger()
                 _save(accelerator, run, config, model, step + 1)
-                if accelerator.is_main_process:
-                    save_model(
-                        cast(MelodyModel, mean.module), out, dtype=torch.float16, step=str(step + 1)
-                    )
+                if on_save is None and accelerator.is_main_process:
+                    save_model(average, out, dtype=torch.float16, step=str(step + 1))
+                if on_save and accelerator.check_trigger():  # by any process, for all
+                    break
     return out
 
 
@@ -168,7 +229,7 @@ def _loader(
     start: int,
     last: int,
 ) -> Any:
-    order = _Order(data, start * config.batch_size, last * config.batch_size)
+    order = _Order(data, config, start * config.batch_size, last * config.batch_size)
     loader = DataLoader(
         data,
         config.batch_size,
@@ -181,17 +242,37 @@ def _loader(
 
 
 class _Order:
-    """Example numbers from ``start`` to ``stop``, cycling through data of a known length."""
+    """Example numbers from ``start`` to ``stop``, cycling through data of a known length.
 
-    def __init__(self, data: Dataset[Example], start: int, stop: int) -> None:
+    During a curriculum only a part of the data is cycled through: first a batch, at its end all.
+    """
+
+    def __init__(self, data: Dataset[Example], config: TrainConfig, start: int, stop: int) -> None:
         self._numbers = range(start, stop)
         self._length = len(data) if hasattr(data, "__len__") else None
+        self._until = config.curriculum_steps * config.batch_size
+        self._batch_size = config.batch_size
+        if self._until and not hasattr(data, "easiest_first"):
+            raise InputError(
+                "a curriculum needs listed recordings, whose notes can be counted; "
+                "leave curriculum_steps at 0"
+            )
+        self._easiest: list[int] = data.easiest_first() if self._until else []  # type: ignore[attr-defined]
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     def __iter__(self) -> Iterator[int]:
-        return (n if self._length is None else n % self._length for n in self._numbers)
+        return (self._example(n) for n in self._numbers)
+
+    def _example(self, n: int) -> int:
+        if self._length is None:
+            return n
+        if n >= self._until:
+            return n % self._length
+        share = n / self._until
+        part = round(self._batch_size + share * (self._length - self._batch_size))
+        return self._easiest[n % max(1, min(part, self._length))]
 
 
 def _progress(steps: int, start: int, visible: bool) -> Progress:
@@ -221,6 +302,28 @@ def _describe(row: dict[str, float]) -> str:
     return f"window {row['window']:.3f} onset {row['onset']:.3f} ctc {row['ctc']:.3f}"
 
 
+def claim(path: Path, about: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Note in a JSON file what a new run is about, or check that an old one is about the same.
+
+    Args:
+        path: in the folder of the run, which is made.
+        about: settings, or fingerprints of data.
+        defaults: of settings that runs of older versions have not noted.
+
+    Raises:
+        InputError: the run is about something else.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = json.loads(json.dumps(about))
+    if not path.exists():
+        write_atomically(path, json.dumps(about).encode())
+    elif defaults | json.loads(path.read_text(encoding="utf-8")) != about:
+        raise InputError(
+            f"{path.parent}: holds a run with other lists or settings; go on with the same ones or "
+            "use a new folder"
+        )
+
+
 def _save(accelerator: Any, run: Path, config: TrainConfig, model: MelodyModel, step: int) -> None:
     """Write the state beside the old one, then swap, so that one whole state is always there."""
     fresh, old = run / "state.part", run / "state"
@@ -246,6 +349,8 @@ def _resume(accelerator: Any, run: Path, config: TrainConfig, model: MelodyModel
         return 0
     header = json.loads((run / "state" / "run.json").read_text())
     here = {"train": asdict(config), "model": model.config.to_json()}
+    # A run begun before a setting was there ran as its default says.
+    header["train"] = asdict(TrainConfig()) | header["train"]
     if {k: header[k] for k in here} != here:
         raise InputError(
             f"{run}: holds a run with other settings; go on with the same ones or use a new folder"

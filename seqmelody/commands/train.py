@@ -2,11 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqmelody.errors import InputError
+
+if TYPE_CHECKING:
+    from seqmelody.datasets import ManifestClips
+    from seqmelody.mixing import Counted, MixedClips
+    from seqmelody.model import MelodyModel
+    from seqmelody.shards import ShardedClips
+
+SHIPPED = Path("default")  # in place of a checkpoint's path
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What to train on, and how. None stands for the default."""
+
+    bank: Path | None = None
+    manifest: Path | None = None
+    weak: Path | None = None
+    bank_share: float | None = None
+    augment: bool | None = None
+    held_out: float | None = None
+    self_align: int = 0
+    transpose: int = 0
+
+    def check(self, init: Path | None) -> None:
+        """Raise InputError for what does not go together."""
+        if self.manifest is not None and self.weak is not None:
+            raise InputError(
+                "--manifest and --weak are two ways to use lists; --weak adapts a model to them"
+            )
+        lists = self.manifest or self.weak
+        if lists is None and self.bank is None:
+            raise InputError(
+                "training needs data: --bank DIR, --manifest FILE, both, or --weak DIR"
+            )
+        if self.self_align and self.manifest is None:
+            raise InputError("--self-align needs lists to align (--manifest)")
+        if self.transpose and not (self.self_align or self.weak):
+            raise InputError("--transpose needs --self-align or --weak")
+        if self.weak is not None and init is None:
+            raise InputError(
+                "--weak adapts a trained model: name it with --init (default is the shipped one); "
+                "to learn from lists alone use --manifest DIR --self-align 2"
+            )
+        if self.bank_share is not None and (self.bank is None or lists is None):
+            raise InputError("--bank-share needs two sources: --bank, and --manifest or --weak")
+        if self.augment is not None and lists is None:
+            raise InputError("--augment is for recordings: --manifest or --weak")
+        if self.held_out is not None and self.weak is None:
+            raise InputError("--held-out needs --weak")
 
 
 def run(
@@ -15,6 +66,10 @@ def run(
     manifest: Path | None,
     init: Path | None,
     *,
+    weak: Path | None = None,
+    bank_share: float | None = None,
+    augment: bool | None = None,
+    held_out: float | None = None,
     self_align: int = 0,
     transpose: int = 0,
     **settings: float | None,
@@ -22,36 +77,112 @@ def run(
     """Train in ``folder``, or go on there; return the path of the trained model.
 
     Raises:
-        InputError: no data, or the folder belongs to a run with other settings.
+        InputError: no data, options that do not go together, or the folder belongs to a run with
+            other settings.
         CheckpointError: ``init`` is no usable model.
     """
+    sources = Sources(bank, manifest, weak, bank_share, augment, held_out, self_align, transpose)
+    sources.check(init)
+
     import torch
 
-    from seqmelody.datasets import ComposedClips, ManifestClips
+    from seqmelody.datasets import ComposedClips
     from seqmelody.model import MelodyModel, load_model
-    from seqmelody.shards import ShardedClips
     from seqmelody.training import TrainConfig, train
 
-    if (bank is None) == (manifest is None):
-        raise InputError("training needs data: either --bank DIR or --manifest FILE")
-    if (self_align and manifest is None) or (transpose and not self_align):
-        raise InputError(
-            "--self-align needs lists to align (--manifest), and --transpose needs --self-align"
-        )
-    # A folder in place of a manifest holds shards.
-    listed = ShardedClips if manifest is not None and manifest.is_dir() else ManifestClips
     chosen: dict[str, Any] = {k: v for k, v in settings.items() if v is not None}
     config = replace(TrainConfig(), **chosen)
     torch.manual_seed(config.seed)
-    model = MelodyModel() if init is None else load_model(init)
+    model = MelodyModel() if init is None else load_model(None if init == SHIPPED else init)
+    if weak is not None:
+        return _adapt(model, weak, folder, sources, chosen)
     if self_align and manifest is not None:
         from seqmelody.self_alignment import SelfAlignConfig, train_self_aligned
 
         rounds = SelfAlignConfig(rounds=self_align, transpose=transpose)
-        return train_self_aligned(model, manifest, folder, config, rounds, trained=init is not None)
-    data = (
-        ComposedClips(bank, model.vocabulary, seed=config.seed)
-        if bank is not None
-        else listed(manifest or Path(), model.vocabulary)
-    )
-    return train(model, data, folder, config)
+        mix = _mixer(model, folder, sources, config.seed)
+        trained = init is not None
+        return train_self_aligned(model, manifest, folder, config, rounds, trained=trained, mix=mix)
+    if manifest is None:
+        assert bank is not None
+        return train(model, ComposedClips(bank, model.vocabulary, seed=config.seed), folder, config)
+    listed = _listed(manifest, model)
+    mix = _mixer(model, folder, sources, config.seed)
+    if mix is None:
+        return train(model, listed, folder, config)
+    _check(listed, model)
+    return train(model, mix(listed), folder, config)
+
+
+def _adapt(
+    model: MelodyModel, weak: Path, folder: Path, sources: Sources, chosen: dict[str, Any]
+) -> Path:
+    from seqmelody.adaptation import AdaptConfig, adapt, summary
+
+    config = AdaptConfig()
+    if sources.held_out is not None:
+        config = replace(config, held_out_share=sources.held_out)
+    align = replace(config.align, transpose=sources.transpose)
+    config = replace(config, align=align, train=replace(config.train, **chosen))
+    if sources.bank is None:
+        print(
+            "seqmelody: warning: without --bank nothing is mixed in with the lists, so the model "
+            "may forget other instruments",
+            file=sys.stderr,
+        )
+    mix = _mixer(model, folder, sources, config.train.seed)
+    path = adapt(model, weak, folder, config, mix=mix)
+    print(f"seqmelody: {summary(folder)}", file=sys.stderr)
+    return path
+
+
+def _listed(manifest: Path, model: MelodyModel) -> ManifestClips | ShardedClips:
+    """A manifest, a folder of shards, or a folder of recordings with a list beside each."""
+    from seqmelody.datasets import ManifestClips
+    from seqmelody.note_lists import LIST_SUFFIX
+    from seqmelody.shards import INDEX, ShardedClips
+
+    if manifest.is_dir():
+        has_lists = any(manifest.rglob(f"*{LIST_SUFFIX}"))
+        if (manifest / INDEX).exists() or not has_lists:
+            return ShardedClips(manifest, model.vocabulary)
+    return ManifestClips(manifest, model.vocabulary)
+
+
+def _check(listed: ManifestClips | ShardedClips, model: MelodyModel) -> None:
+    """Shards were checked when they were made."""
+    from seqmelody.datasets import ManifestClips
+    from seqmelody.mixing import MixConfig, check_recordings
+
+    if isinstance(listed, ManifestClips):
+        check_recordings(listed.entries, model, MixConfig())
+
+
+def _mixer(
+    model: MelodyModel, folder: Path, sources: Sources, seed: int
+) -> Callable[[Counted], MixedClips] | None:
+    """What turns listed clips into those to train on; None leaves them as they are.
+
+    Recordings are augmented unless they are all that there is: a manifest alone is trained on as
+    it stands.
+    """
+    from seqmelody.datasets import ComposedClips
+    from seqmelody.mixing import MixConfig, MixedClips
+    from seqmelody.training import claim
+
+    wanted = {"bank_share": sources.bank_share, "augment": sources.augment}
+    config = MixConfig(**{k: v for k, v in wanted.items() if v is not None})  # type: ignore[arg-type]
+    if sources.bank is None:
+        config = replace(config, bank_share=0.0)
+        if sources.weak is None and not sources.augment:
+            return None
+    claim(folder / "mix.json", {"bank": str(sources.bank), **asdict(config)}, {})
+    composed = None
+    if sources.bank is not None:
+        composed = ComposedClips(sources.bank, model.vocabulary, seed=seed)
+    places = composed.places if composed is not None else None
+
+    def mix(listed: Counted) -> MixedClips:
+        return MixedClips(listed, composed, config, seed=seed, places=places)
+
+    return mix

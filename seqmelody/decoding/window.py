@@ -1,23 +1,33 @@
-"""Windows to notes: the most probable path through note states, exact and linear in time.
+"""Windows to notes. ``COMBINERS`` is the registry of the ways; the default is the one here:
 
-A state is "no note" or one of the n pitches. At each window the path stays where it is, goes
-silent, or begins a note: of another pitch, or of the same one again, which is how equal notes in a
-row stay apart. Beginning costs what the onset cue says it costs. A begun note lasts ``min_seconds``
-at least. (Viterbi, 1967, on states with a minimum duration as in segmental hidden Markov models.)
+The most probable path through note states, exact and linear in time. A state is "no note" or one of
+the n pitches. At each window the path stays where it is, goes silent, or begins a note: of another
+pitch, or of the same one again, which is how equal notes in a row stay apart. Beginning costs what
+the onset cue says it costs. A begun note lasts ``min_seconds`` at least. (Viterbi, 1967, on states
+with a minimum duration as in segmental hidden Markov models.)
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqmelody.alignment import Span, onset_scores
-from seqmelody.decoding.spans import notes_of_spans
+from seqmelody.decoding.window_joining import (
+    join_equal,
+    join_hysteresis,
+    labelled_notes,
+    shortest_run,
+)
+from seqmelody.decoding.window_suppression import suppress
 from seqmelody.emission import Emission
+from seqmelody.errors import InputError
 from seqmelody.notes import NO_NOTE, Note, Vocabulary
 
 
-def decode_window(
+def best_segmentation(
     emission: Emission,
     vocabulary: Vocabulary,
     *,
@@ -39,10 +49,45 @@ def decode_window(
     """
     if len(emission) == 0:
         return []
-    shortest = max(1, round(min_seconds / emission.hop_seconds))
+    shortest = shortest_run(min_seconds, emission)
     begin, stay = onset_scores(emission, onset_weight)
     classes, begins = _best_path(emission.log_probs, begin - change_cost, stay, shortest)
     return _notes(classes, begins, emission, vocabulary)
+
+
+# One row a combiner; the first is the default. Each takes options of its own, by name.
+COMBINERS: dict[str, Callable[..., list[Note]]] = {
+    "viterbi": best_segmentation,
+    "hysteresis": join_hysteresis,
+    "suppression": suppress,
+    "joining": join_equal,
+}
+
+
+def decode_window(
+    emission: Emission,
+    vocabulary: Vocabulary,
+    *,
+    combiner: str = "viterbi",
+    **options: float,
+) -> list[Note]:
+    """The melody, given each window's class and onset probabilities.
+
+    Args:
+        emission: window-head log-probabilities, shape (T, n + 1), with or without onset_probs.
+        vocabulary: the pitches of the classes.
+        combiner: how windows become notes, a name in COMBINERS.
+        options: of that combiner, see its function; ``min_seconds`` is known to all.
+
+    Returns:
+        Notes by onset. Confidence is the mean posterior of the note's windows.
+
+    Raises:
+        InputError: the combiner is unknown.
+    """
+    if combiner not in COMBINERS:
+        raise InputError(f"combiner {combiner!r} is unknown; use one of {', '.join(COMBINERS)}")
+    return COMBINERS[combiner](emission, vocabulary, **options)
 
 
 def _best_path(
@@ -95,7 +140,9 @@ def _trace_back(
     # A note cut by the end of the recording may be shorter than the shortest.
     age, label = shortest - 1, NO_NOTE
     if score.max() > silence:
-        age, label = divmod(int(score.argmax()), score.shape[1])
+        # Among equals the oldest note: where no cue is known, begun anew is as good as held.
+        younger, label = divmod(int(score[::-1].argmax()), score.shape[1])
+        age = shortest - 1 - younger
     for t in range(n_frames - 1, -1, -1):
         classes[t] = label
         if label == NO_NOTE:
@@ -122,9 +169,4 @@ def _notes(
     lasts = ends[np.searchsorted(ends, firsts, side="right")]
     spans = [Span(int(a), int(b)) for a, b in zip(firsts, lasts, strict=True)]
     labels = [int(classes[span.begin]) for span in spans]
-    posteriors = [
-        float(np.exp(emission.log_probs[span.begin : span.end, label]).mean())
-        for span, label in zip(spans, labels, strict=True)
-    ]
-    pitches = [vocabulary.to_pitch(label) for label in labels]
-    return notes_of_spans(spans, pitches, posteriors, emission)
+    return labelled_notes(spans, labels, emission, vocabulary)
