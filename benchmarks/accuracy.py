@@ -28,7 +28,7 @@ from benchmarks.workers import by_processes
 from seqmelody import SeqMelodyError
 
 SETS = ("piano8", "real", "voice")
-COMPARED = ("seqmelody_ctc", "seqmelody_window", "swift_f0", "basic_pitch")
+COMPARED = ("seqmelody_ctc", "seqmelody_window", "seqmelody_joint", "swift_f0", "basic_pitch")
 USUAL_NOISES = ("white", "ambience")
 SNRS_DB = (10.0, 0.0, -10.0)
 PACKAGES = ("numpy", "mir_eval")  # whose versions the report states beside the systems' own

@@ -169,6 +169,7 @@ def train(
 
     config = config or TrainConfig()
     torch.manual_seed(config.seed)
+    model.calibrations = {}  # those of the weights it had
     run.mkdir(parents=True, exist_ok=True)
     # batch_size counts the clips of all processes together, so their number changes nothing else
     accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))

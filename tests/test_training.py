@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
+from seqmelody.calibration import Calibration
 from seqmelody.datasets import Collate, Example
 from seqmelody.encoders import EncoderConfig
 from seqmelody.errors import InputError
@@ -97,6 +98,13 @@ def test_the_log_can_be_plotted(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [0, 10]
     assert {"window", "onset", "ctc", "rate", "seconds"} <= rows[0].keys()
+
+
+def test_new_weights_do_not_keep_the_calibration_of_the_old_ones(tmp_path: Path) -> None:
+    model = MelodyModel(SMALL)
+    model.calibrations = {"ctc": Calibration((0.5,), (0.9,))}
+    path = train(model, Melodies(), tmp_path, TrainConfig(steps=1, batch_size=1, workers=0))
+    assert load_model(path).calibrations == {}
 
 
 def test_weak_examples_train_the_ctc_head_alone() -> None:
