@@ -1,10 +1,10 @@
 """Melodia (Salamon & Gómez 2012) with contour segmentation (McNab et al. 1996), as in Essentia.
 
-``PredominantPitchMelodia`` and ``PitchContourSegmentation`` with their defaults but for the rate and
-the voicing: Melodia was made to find a melody in polyphony, and its default passes over much of a
-lone one. On 25 training-side clips (composed, seed 999) the default has a note error rate of 86.5 %,
-a voicing tolerance of 0.8 76.0 %, of 1.4, the most there is, 74.5 %; guessing unvoiced stretches
-84.2 %; with notes from 0.06 s instead of 0.1 s all are worse.
+``PredominantPitchMelodia`` and ``PitchContourSegmentation`` with their defaults but for the rate
+and the voicing: Melodia was made to find a melody in polyphony, and its default passes over much of
+a lone one. On 25 training-side clips (composed, seed 999) the default has a note error rate of
+86.5 %, a voicing tolerance of 0.8 76.0 %, of 1.4, the most there is, 74.5 %; guessing unvoiced
+stretches 84.2 %; with notes from 0.06 s instead of 0.1 s all are worse.
 """
 
 from __future__ import annotations

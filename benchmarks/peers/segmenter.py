@@ -43,9 +43,9 @@ class SegmenterConfig:
 
     median_seconds: float = 0.05
     step_semitones: float = 0.7
-    hold_seconds: float = 0.06
+    hold_seconds: float = 0.04
     bridge_seconds: float = 0.01
-    rise_db: float = 12.0
+    rise_db: float = 9.0
     shortest_seconds: float = 0.09
 
 

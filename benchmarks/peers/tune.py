@@ -1,6 +1,6 @@
 """Tune what peers leave to their user, on training-side clips alone.
 
-    python -m benchmarks.peers.tune data/bank --clips 14
+    python -m benchmarks.peers.tune data/bank --clips 60
 
 Clips are composed from a training bank with a seed of their own, with all the noise and rooms that
 training has. Parameters are tried one after the other over a few values each, twice round, for the
@@ -52,7 +52,7 @@ Heard = list[tuple[Contour, FloatArray]]
 
 def tune(
     bank: Annotated[Path, typer.Argument(help="Training bank (python -m data_tools).")],
-    clips: Annotated[int, typer.Option(help="How many.", min=1)] = 14,
+    clips: Annotated[int, typer.Option(help="How many.", min=1)] = 60,
 ) -> None:
     """Print the settings that err least."""
     composed = ComposedClips(bank, Vocabulary(), seed=SEED)
