@@ -77,6 +77,30 @@ def fetch(
 
 
 @app.command()
+def average(
+    models: Annotated[
+        list[str], typer.Argument(metavar="FILE[:SHARE]...", help="Checkpoints of one shape.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Checkpoint to write.")],
+) -> None:
+    """Take the mean of the weights of several checkpoints; calibrate it afterwards.
+
+    Example: python -m data_tools average new.safetensors:0.7 old.safetensors:0.3 -o m.safetensors
+    """
+    from data_tools.average import average as write_mean
+
+    shares = {}
+    for text in models:
+        path, colon, share = text.rpartition(":")
+        try:
+            shares[Path(path if colon else text)] = float(share) if colon else 1.0
+        except ValueError:
+            raise typer.BadParameter(f"{share!r} in {text!r} is no share; write FILE:0.7") from None
+    write_mean(shares, output)
+    typer.echo(f"mean of {len(shares)} models in {output}")
+
+
+@app.command()
 def calibrate(
     model: Annotated[Path, typer.Argument(help="Checkpoint to write the calibration into.")],
     bank: Annotated[Path, typer.Option(help="Bank to compose clips from; it has dev tunes.")],
