@@ -22,6 +22,7 @@ from seqmelody.noise import GENERATORS, mix_at_snr
 FloatArray = NDArray[np.float32]
 
 FAINTEST_POWER = 1e-8  # -80 dB
+LONGEST_DROPOUT_SECONDS = 0.012  # longer ones could as well part two equal notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class AcousticsConfig:
     snr_low_db: float = -16.0
     snr_high_db: float = 27.0
     babble_share: float = 0.07  # of noises: many voices at once
-    recorded_share: float = 0.55  # of the other noises; the rest is generated
+    recorded_share: float = 0.45  # of the other noises; the rest is generated
     second_noise_share: float = 0.25
     room_share: float = 0.5
     recorded_room_share: float = 0.5  # of rooms, where there are recorded ones
@@ -218,7 +219,9 @@ def _through_recorder(
         sound = np.clip(sound, -limit, limit)
     if rng.random() < config.dropout_share:
         for start in rng.integers(len(sound), size=3):
-            sound[start : start + int(rng.uniform(0.005, 0.05) * SAMPLE_RATE)] = 0.0
+            sound[
+                start : start + int(rng.uniform(0.003, LONGEST_DROPOUT_SECONDS) * SAMPLE_RATE)
+            ] = 0.0
     if rng.random() < config.codec_share:
         sound = _through_codec(sound, str(rng.choice(["MP3", "OGG"])))
     return sound

@@ -49,8 +49,8 @@ class ClipConfig:
     seconds: float = 5.0
     silent_share: float = 0.04  # no melody at all, noise only
     accompanied_share: float = 0.05  # another instrument plays, more softly
-    struck_share: float = 0.5  # of instruments: their notes die away by themselves
-    take_share: float = 0.25  # cut from whole takes, where the bank has some
+    struck_share: float = 0.6  # of instruments: their notes die away by themselves
+    take_share: float = 0.2  # cut from whole takes, where the bank has some
     phrase: PhraseConfig = field(default_factory=PhraseConfig)
     acoustics: AcousticsConfig = field(default_factory=AcousticsConfig)
 
@@ -130,7 +130,7 @@ class ComposedClips(Dataset[Example]):
 
     def _source(self, rng: np.random.Generator) -> int:
         """An instrument: in noise, how its notes fade tells a lone partial's meaning, so struck
-        and sustained ones are heard about equally often, however many the bank has of each."""
+        ones have a share of their own, however many the bank has of each kind."""
         struck = rng.random() < self.config.struck_share
         wanted, others = (self.struck, self.sustained)[:: 1 if struck else -1]
         return int(rng.choice(wanted if len(wanted) else others))

@@ -18,6 +18,7 @@ from seqmelody.notes import Note
 FloatArray = NDArray[np.float32]
 CONTROL = 160  # samples between two points of a pitch contour: 10 ms
 FARTHEST_SEMITONES = 3.5  # that a recording is transposed
+SETTLED_SECONDS = 0.2  # after which a recording has its full sound
 LATEST_SHARE = 0.4  # of a note that passes before its recording speaks
 
 
@@ -43,6 +44,8 @@ class Style:
     slur_share: float  # of new pitches that are reached without a dip in level
     tremolo_db: float = 0.0  # depth of a wavering level, to either side
     tremolo_rate: float = 6.0  # Hz
+    abrupt_seconds: float = 0.0  # of fade-in, for notes that begin in mid-sound; 0: they do not
+    repeat_gap_seconds: float = 0.0  # of silence before the same note again, where voices hand over
     late_spread: float = 0.0  # seconds, at most, by which single recordings speak later still
 
 
@@ -75,6 +78,11 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         if rng.random() < (0.85 if continuous else 0.3)
         else 0.0,
         slur_share=float(rng.uniform(0.0, 1.0)) if continuous else 0.0,
+        # Keyed and electronic tones have no attack of their own; the gap is all there is to hear.
+        abrupt_seconds=float(10 ** rng.uniform(-2.7, -1.8))
+        if continuous and rng.random() < 0.25
+        else 0.0,
+        repeat_gap_seconds=float(rng.uniform(0.0, 0.04)) if rng.random() < 0.6 else 0.0,
         tremolo_db=float(rng.uniform(0.5, 5.0)) if rng.random() < 0.08 else 0.0,
         tremolo_rate=float(rng.uniform(3.0, 9.0)),
     )
@@ -98,16 +106,18 @@ def perform(
         sound = sound[: len(out) - start]
         if style.handover_seconds:
             slurred = note.pitch != previous and rng.random() < style.slur_share
-            _end_last(out, start, style.handover_seconds, slurred)
+            gap = style.repeat_gap_seconds if note.pitch == previous else 0.0
+            _end_last(out, start, style.handover_seconds, slurred, gap)
         out[start : start + len(sound)] += sound
         previous = note.pitch
     return out[:n_samples]
 
 
-def _end_last(out: FloatArray, start: int, seconds: float, slurred: bool) -> None:
-    """Fade what sounds so far, in place: until the new note, or across its beginning."""
+def _end_last(out: FloatArray, start: int, seconds: float, slurred: bool, gap: float) -> None:
+    """Fade what sounds so far, in place: until ``gap`` seconds before the new note, or across its
+    beginning."""
     count = round(seconds * SAMPLE_RATE)
-    end = start + count // 2 if slurred else start
+    end = start + count // 2 if slurred else max(0, start - round(gap * SAMPLE_RATE))
     begin = max(0, end - count)
     out[begin:end] *= np.linspace(1, 0, end - begin, dtype=np.float32)
     out[end:] = 0.0
@@ -141,18 +151,24 @@ def _one_note(
     count = int((note.duration + 3 * release) * SAMPLE_RATE)
     offset = _contour(note, previous, style, count, rng)  # semitones, at control rate
     speed = 2 ** ((note.pitch - bank.pitch[recording] + offset) / 12)
-    played = _read_at(bank, recording, speed, count)
+    first = 0
+    if style.abrupt_seconds:
+        spare = bank.length(recording) - round(note.duration * speed.max() * SAMPLE_RATE)
+        first = max(0, min(round(SETTLED_SECONDS * SAMPLE_RATE), spare))
+    played = _read_at(bank, recording, speed, count, first)
     _shape(played, note, style, release)
     gain = np.float32(10 ** (rng.normal(0, style.dynamics_db) / 20))
     return np.asarray(played * gain)
 
 
-def _read_at(bank: SoundBank, recording: int, speed: NDArray[np.float64], count: int) -> FloatArray:
-    """Up to ``count`` samples of a recording read at a varying speed, given at control rate;
-    linear interpolation between its samples."""
+def _read_at(
+    bank: SoundBank, recording: int, speed: NDArray[np.float64], count: int, first: int = 0
+) -> FloatArray:
+    """Up to ``count`` samples of a recording from the ``first`` on, read at a varying speed, given
+    at control rate; linear interpolation between its samples."""
     coarse = np.concatenate([[0.0], np.cumsum(0.5 * (speed[1:] + speed[:-1]) * CONTROL)])
     position = np.interp(np.arange(count), np.arange(len(coarse)) * CONTROL, coarse)
-    samples = bank.read(recording, count=int(position[-1]) + 2)
+    samples = bank.read(recording, first, int(position[-1]) + 2)
     position = position[: int(np.searchsorted(position, len(samples) - 1))]
     index = position.astype(np.int32)
     left = samples[index]
@@ -183,7 +199,8 @@ def _contour(
 
 def _shape(played: FloatArray, note: Note, style: Style, release: float) -> None:
     """Soften the attack and let go at the offset, in place."""
-    rise = min(len(played), int(style.attack_seconds * SAMPLE_RATE))
+    attack = style.abrupt_seconds or style.attack_seconds
+    rise = min(len(played), int(attack * SAMPLE_RATE))
     played[:rise] *= np.linspace(0, 1, rise, dtype=np.float32)
     if style.tremolo_db:
         turns = style.tremolo_rate * np.arange(len(played), dtype=np.float32) / SAMPLE_RATE

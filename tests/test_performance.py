@@ -6,6 +6,7 @@ The bank here holds pure tones, whose frequency can be measured to a fraction of
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -253,3 +254,30 @@ def test_recordings_that_speak_late_do_so_within_the_first_part_of_a_note(
         first_sound(play(bank, monkeypatch, style, Note(0, 0.1, 60), seed=s)) for s in range(30)
     ]
     assert 0.03 < max(short) <= 0.041  # something of it is always left to hear
+
+
+def test_the_same_note_again_comes_after_a_gap(
+    bank: SoundBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    style = replace(PLAIN, handover_seconds=0.01, repeat_gap_seconds=0.03, abrupt_seconds=0.004)
+    notes = [Note(0.0, 0.5, 60), Note(0.5, 1.0, 60), Note(1.0, 1.5, 67)]
+    sound = np.abs(play(bank, monkeypatch, style, *notes))
+
+    def loudest(begin: float, end: float) -> float:
+        return float(sound[round(begin * SAMPLE_RATE) : round(end * SAMPLE_RATE)].max())
+
+    assert loudest(0.471, 0.4999) == 0.0  # the same pitch: a gap
+    assert loudest(0.98, 0.9885) > 0.5 * AMPLITUDE  # another one: none
+    assert loudest(0.505, 0.51) > 0.9 * AMPLITUDE  # there at once
+
+
+def test_abrupt_notes_begin_in_mid_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = sine(60, 2.0) * np.minimum(1, np.arange(2 * SAMPLE_RATE) / (0.2 * SAMPLE_RATE))
+    source = Source("slow", "tests", "MIT")
+    write_bank(tmp_path, "notes", [source], [Sound(slow.astype(np.float32), 60.0, 0)])
+    slow_bank = SoundBank(tmp_path, "notes")
+    for abrupt, share in ((0.0, 0.06), (0.005, 1.0)):
+        style = replace(PLAIN, abrupt_seconds=abrupt)
+        sound = play(slow_bank, monkeypatch, style, Note(0.0, 1.0, 60))
+        begin = np.abs(sound[round(0.006 * SAMPLE_RATE) : round(0.012 * SAMPLE_RATE)]).max()
+        assert begin == pytest.approx(share * AMPLITUDE, abs=0.05 * AMPLITUDE)
