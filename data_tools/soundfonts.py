@@ -23,6 +23,8 @@ ORIGINS = {  # file: (package, licence)
     "MuseScore_General_Full.sf3": ("Debian musescore-general-soundfont", "MIT"),
 }
 CONTINUOUS = frozenset([*range(40, 45), *range(48, 55), *range(56, 80), *range(80, 92), 110, 111])
+PIANOS = range(0, 4)
+PIANO_WEIGHT = 4.0  # people play pianos more often than shamisens
 PROGRAMS = (
     *range(0, 8), 9, 10, 11, 12, 13, 15, 20, 21, 22, 23, *range(24, 31), *range(32, 46), 46,
     *range(48, 55), *range(56, 86), 87, 89, 91, 104, 105, 106, 107, 108, 110, 111, 114,
@@ -38,7 +40,13 @@ def program_sources(font: Path) -> list[Source]:
     """One source for each program."""
     origin, licence = ORIGINS.get(font.name, (str(font), "as the SoundFont states"))
     return [
-        Source(f"{font.stem}/{program:03d}", origin, licence, program in CONTINUOUS)
+        Source(
+            f"{font.stem}/{program:03d}",
+            origin,
+            licence,
+            program in CONTINUOUS,
+            PIANO_WEIGHT if program in PIANOS else 1.0,
+        )
         for program in PROGRAMS
     ]
 

@@ -32,12 +32,14 @@ class Source:
         origin: package or folder that it came from.
         licence: short name of the licence.
         continuous: the pitch can glide (voice, strings, winds), unlike struck or plucked sounds.
+        weight: how often it is heard in training, beside the others.
     """
 
     name: str
     origin: str
     licence: str
     continuous: bool = False
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

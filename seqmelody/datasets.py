@@ -133,7 +133,9 @@ class ComposedClips(Dataset[Example]):
         ones have a share of their own, however many the bank has of each kind."""
         struck = rng.random() < self.config.struck_share
         wanted, others = (self.struck, self.sustained)[:: 1 if struck else -1]
-        return int(rng.choice(wanted if len(wanted) else others))
+        chosen = wanted if len(wanted) else others
+        weights = np.array([self.notes.sources[s].weight for s in chosen])
+        return int(rng.choice(chosen, p=weights / weights.sum()))
 
     def _phrases(self, low: int, high: int, seconds: float, rng: np.random.Generator) -> list[Note]:
         """A phrase, and in a long clip more of them until it is full."""

@@ -79,6 +79,16 @@ def test_struck_and_sustained_instruments_are_heard_in_the_share_asked_for(
         assert drawn.count(3) / 2000 == pytest.approx(expected, abs=0.04)
 
 
+def test_instruments_are_heard_by_their_weights(tmp_path: Path, tiny_bank: Path) -> None:
+    sine = np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
+    sources = [Source(str(weight), "tests", "MIT", weight=weight) for weight in (1.0, 3.0)]
+    write_bank(tmp_path, "notes", sources, [Sound(sine, 69.0, i) for i in range(2)])
+    (tmp_path / "tunes.npz").symlink_to(tiny_bank / "tunes.npz")
+    data, rng = clips(tmp_path), np.random.default_rng(0)
+    drawn = [data._source(rng) for _ in range(2000)]
+    assert drawn.count(1) / 2000 == pytest.approx(0.75, abs=0.04)
+
+
 def test_clips_hold_what_they_say(tiny_bank: Path) -> None:
     data = clips(tiny_bank)
     n_notes = 0
