@@ -452,8 +452,9 @@ def test_a_full_stdout_is_an_error(tmp_path: Path, checkpoint: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ((), "either --bank DIR or --manifest FILE"),
-        (("--bank", "b", "--manifest", "m"), "either --bank DIR or --manifest FILE"),
+        ((), "needs data: --bank DIR, --manifest FILE, both, or --weak DIR"),
+        (("--bank", "b", "--manifest", "m"), "cannot be read as a manifest"),
+        (("--manifest", "m", "--weak", "w"), "two ways to use lists"),
         (("--bank", "nowhere"), "no such file"),
         (("--manifest", "nowhere.jsonl"), "cannot be read as a manifest"),
         (("--bank", "b", "--init", "nowhere"), "no such model file"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -91,4 +91,7 @@ Loader = Callable[[Options], "System | Informed"]
 
 def package_version(name: str) -> str:
     """Name and installed version of a package, e.g. ``numpy 2.4.6``."""
-    return f"{name} {version(name)}"
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return f"{name} not installed"
