@@ -64,7 +64,7 @@ def quick(settings: Settings) -> Settings:
 
 def window_study(
     bank: Annotated[Path, typer.Option(help="Bank that clips are composed from.")] = Path(
-        "data/bank2"
+        "data/bank"
     ),
     ambience: Annotated[Path, typer.Option(help="Folder of recorded noise, to test in.")] = Path(
         "../shared/dev/noise"
