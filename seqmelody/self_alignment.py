@@ -189,8 +189,8 @@ def label_recordings(
 
 
 def _of_later_rounds(config: TrainConfig) -> TrainConfig:
-    """Without what only a model that knows nothing needs."""
-    return replace(config, blank_bias=0.0, curriculum_steps=0)
+    """Without what only a model that knows nothing needs: it costs one that knows something."""
+    return replace(config, blank_bias=0.0, label_prior=0.0, curriculum_steps=0)
 
 
 def _claim(
