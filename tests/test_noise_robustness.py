@@ -284,7 +284,7 @@ def test_report_has_tables_and_figures(tmp_path: Path) -> None:
     ]
     written = write_noise_report(tmp_path, [*rows, row(set_name=NO_MELODY, clip="white-0")])
     text = written[0].read_text()
-    assert "| set | a | 30.0 (30.0 to 30.0) |" in text
+    assert "| set | a | 2 | 30.0 (30.0 to 30.0) |" in text
     assert "## False notes per minute" in text
     assert "## Failures" in text
     assert len(written) == 6

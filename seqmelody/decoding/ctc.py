@@ -26,8 +26,8 @@ from seqmelody.errors import InputError
 from seqmelody.notes import Note, Vocabulary
 
 # Best path sees one frame at a time and so misses notes whose probability is spread over several;
-# to searches that add up paths a penalty only brings notes that are none.
-BLANK_PENALTY = {"greedy": 1.25}
+# searches that add up paths need less of it.
+BLANK_PENALTY = {"greedy": 1.25, "beam": 0.25}
 BLANK_PENALTY_RANGE = 12.0  # nats either way, to find as many notes as are expected
 HALVINGS = 8  # of that range
 
