@@ -289,7 +289,11 @@ def test_report_has_tables_and_figures(tmp_path: Path) -> None:
     assert "## Failures" in text
     assert len(written) == 6
     assert all(path.stat().st_size > 1000 for path in written[1:])
-    assert snr_table(rows).splitlines()[0].startswith("| set | system | clean | 0 dB | -10 dB |")
+    assert (
+        snr_table(rows)
+        .splitlines()[0]
+        .startswith("| set | system | clips | clean | 0 dB | -10 dB |")
+    )
 
 
 def test_old_files_are_read_and_foreign_ones_are_not(tmp_path: Path) -> None:
