@@ -2,8 +2,8 @@
 
     python -m benchmarks.alignment --sets piano8,real
 
-Every recording is aligned twice: with its true list, and with one in which a share of the places is
-corrupted: a note at another pitch, a note left out, or a note too many, a third each. A corrupted
+Every recording is aligned with its true list, and with several in which a share of the places is
+corrupted, drawn at random: a note at another pitch, a note left out, or a note too many, a third each. A corrupted
 place is *marked* if the alignment marks it, or one of the notes beside it if they have the same
 pitch, so that no listener could tell which of them is one too many; a note left out also if it is
 heard, as wrong, in place of a listed note beside it. Onset errors are those of
@@ -79,6 +79,7 @@ def alignment(
     limit: Annotated[int | None, typer.Option(help="Clips of each set.")] = None,
     model: Annotated[Path | None, typer.Option(help="Checkpoint.")] = None,
     seed: Annotated[int, typer.Option(help="Of noise and mistakes.")] = 0,
+    draws: Annotated[int, typer.Option(min=1, help="Corrupted lists of each recording.")] = 5,
     output: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path(
         "benchmarks/results/alignment.md"
     ),
@@ -95,7 +96,7 @@ def alignment(
                 tally = rows[name, label] = Tally()
                 for clip in load_set(dev / name)[:limit]:
                     aligner = partial(_aligned, bench.apply(clip, condition), loaded)
-                    measure(tally, clip, aligner, share, seed)
+                    measure(tally, clip, aligner, share, seed, draws)
     except SeqMelodyError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
@@ -113,8 +114,9 @@ def measure(
     aligner: Callable[[Sequence[int]], list[AlignedNote]],
     share: float,
     seed: int,
+    draws: int = 1,
 ) -> None:
-    """Align one clip's true and corrupted list; add to the counts."""
+    """Align one clip's true list and ``draws`` corrupted ones; add to the counts."""
     pitches = [round(note.pitch) for note in clip.notes]
     true = list(range(len(pitches)))
     found = _errors(clip.notes, aligner(pitches), true)
@@ -122,10 +124,11 @@ def measure(
     tally.found += len(found)
     tally.errors += found
     rng = np.random.default_rng([seed, zlib.crc32(f"{clip.set_name}/{clip.name}".encode())])
-    corrupted = corrupt(pitches, share, rng)
-    notes = aligner(corrupted.pitches)
-    tally.corrupted_errors += _errors(clip.notes, notes, corrupted.true)
-    _count_marks(tally, corrupted, notes)
+    for _ in range(draws):
+        corrupted = corrupt(pitches, share, rng)
+        notes = aligner(corrupted.pitches)
+        tally.corrupted_errors += _errors(clip.notes, notes, corrupted.true)
+        _count_marks(tally, corrupted, notes)
 
 
 def _errors(
