@@ -3,11 +3,11 @@
     python -m benchmarks.alignment --sets piano8,real
 
 Every recording is aligned with its true list, and with several in which a share of the places is
-corrupted, drawn at random: a note at another pitch, a note left out, or a note too many, a third each. A corrupted
-place is *marked* if the alignment marks it, or one of the notes beside it if they have the same
-pitch, so that no listener could tell which of them is one too many; a note left out also if it is
-heard, as wrong, in place of a listed note beside it. Onset errors are those of
-the notes that are truly in both and are found ("ok"), in the true list and in the corrupted one.
+corrupted, drawn at random: a note at another pitch, a note left out, or a note too many, a third
+each. A corrupted place is *marked* if the alignment marks it, or one of the notes beside it if they
+have the same pitch, so that no listener could tell which of them is one too many; a note left out
+also if it is heard, as wrong, in place of a listed note beside it. Onset errors are those of the
+notes that are truly in both and are found ("ok"), in the true list and in the corrupted ones.
 """
 
 from __future__ import annotations
