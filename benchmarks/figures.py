@@ -1,10 +1,15 @@
-"""Figures of ``benchmarks.noise_robustness``; noises are pooled where none is named."""
+"""Figures of ``benchmarks.noise_robustness``; noises are pooled where none is named.
+
+A system looks alike in all panels, ours come first and stand out, and one that has heard fewer
+clips than the others says so in the legend.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -19,8 +24,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 T = TypeVar("T")
+Look = dict[str, Any]  # keywords of Axes.plot
 DOTS_PER_INCH = 110
 HIGHEST_RATE = 1.5  # of the axes: insertions can raise an error rate without end
+OURS = "seqmelody"  # names of our systems begin with it
 ERROR_KINDS = ("deletions", "insertions", "octave errors", "other substitutions")
 
 
@@ -69,10 +76,12 @@ def error_types(rows: Sequence[Row]) -> Figure:
     shown = list(dict.fromkeys([snrs[0], snrs[len(snrs) // 2], snrs[-1]]))
     figure = _figure(4.5 * len(shown), 1.0 + 0.35 * len(_systems(rows)))
     for axes, snr in zip(_grid(figure, 1, len(shown)), shown, strict=True):
-        left = np.zeros(len(_systems(rows)))
+        looks = _looks(rows)
+        names = [look["label"] for look in looks.values()]
+        left = np.zeros(len(looks))
         for kind in ERROR_KINDS:
-            shares = [_error_shares(_of(rows, s, snr))[kind] for s in _systems(rows)]
-            axes.barh(_systems(rows), 100 * np.array(shares), left=left, label=kind)
+            shares = [_error_shares(_of(rows, s, snr))[kind] for s in looks]
+            axes.barh(names, 100 * np.array(shares), left=left, label=kind)
             left += 100 * np.array(shares)
         axes.invert_yaxis()
         axes.set_title(_snr_name(snr))
@@ -86,13 +95,14 @@ def compute(rows: Sequence[Row]) -> Figure:
     """Note error rate over all conditions against processor time."""
     figure = _figure(7, 4.5)
     (axes,) = _grid(figure, 1, 1)
-    for system in _systems(rows):
+    for number, (system, look) in enumerate(_looks(rows).items()):
         own = [row for row in rows if row.system == system]
         rate = sum((r.edits for r in own), EditCounts()).note_error_rate
         # The scale is logarithmic; a system faster than the clock ticks shall be on it.
         seconds = max(seconds_per_minute(own), 1e-3)
-        axes.plot(seconds, 100 * rate, "o")
-        axes.annotate(system, (seconds, 100 * rate), (5, 3), textcoords="offset points")
+        axes.plot(seconds, 100 * rate, "o", color=look["color"])
+        shift = (6, (4, -10, 16)[number % 3])  # ours lie close together
+        axes.annotate(look["label"], (seconds, 100 * rate), shift, textcoords="offset points")
     axes.set_xscale("log")
     axes.set_xlabel("processor seconds per minute of audio")
     axes.set_ylabel("note error rate in %, all conditions")
@@ -102,44 +112,73 @@ def compute(rows: Sequence[Row]) -> Figure:
 def _panels(
     rows: Sequence[Row],
     noises: list[tuple[str, Callable[[Row], bool]]],
-    draw: Callable[[Axes, Sequence[Row], list[float | None]], None],
+    draw: Callable[[Axes, Sequence[Row], list[float | None], Mapping[str, Look]], None],
     label: str,
 ) -> Figure:
     """A column of panels for each set, a row for each choice of noises; one legend."""
     sets = list(dict.fromkeys(row.set_name for row in rows))
     figure = _figure(3.4 * len(sets) + 1.8, 3.3 * len(noises) + 0.4)
     grid = iter(_grid(figure, len(noises), len(sets)))
+    looks = _looks(rows)
     for noise, is_chosen in noises:
         for set_name in sets:
             axes = next(grid)
-            draw(axes, [r for r in rows if r.set_name == set_name and is_chosen(r)], _snrs(rows))
+            chosen = [r for r in rows if r.set_name == set_name and is_chosen(r)]
+            draw(axes, chosen, _snrs(rows), looks)
             axes.set_title(f"{set_name} {noise}".strip())
             axes.set_xlabel("SNR in dB")
             axes.grid(alpha=0.3)
             if set_name == sets[0]:
                 axes.set_ylabel(label)
     lines = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
-    figure.legend(lines.values(), [str(name) for name in lines], loc="outside right upper")
+    shown = [look["label"] for look in looks.values() if look["label"] in lines]
+    figure.legend([lines[name] for name in shown], shown, loc="outside right upper")
     return figure
 
 
-def _draw_error_rates(axes: Axes, rows: Sequence[Row], snrs: list[float | None]) -> None:
-    for number, system in enumerate(_systems(rows)):
+def _looks(rows: Sequence[Row]) -> dict[str, Look]:
+    """How each system is drawn, in every panel: ten colours, then with another stroke."""
+    clips = {system: _most_clips(rows, system) for system in _systems(rows)}
+    return {
+        system: {
+            "color": f"C{number % 10}",
+            "linestyle": ("-", "--", ":")[number // 10 % 3],
+            "linewidth": 2.5 if system.startswith(OURS) else 1.2,
+            "marker": "os^"[number // 10 % 3],
+            "markersize": 3,
+            "label": system if n == max(clips.values()) else f"{system} ({n} clips)",
+        }
+        for number, (system, n) in enumerate(clips.items())
+    }
+
+
+def _most_clips(rows: Sequence[Row], system: str) -> int:
+    """Of the set of which the system has heard the most."""
+    heard = {(row.set_name, row.clip) for row in rows if row.system == system}
+    return max(Counter(set_name for set_name, _ in heard).values())
+
+
+def _draw_error_rates(
+    axes: Axes, rows: Sequence[Row], snrs: list[float | None], looks: Mapping[str, Look]
+) -> None:
+    for system in _systems(rows):
         places, points = _points(rows, system, snrs, error_interval)
         values, low, high = 100 * np.array(points).T
-        axes.plot(places, values, _style(number), markersize=3, label=system)
-        axes.fill_between(places, low, high, color=axes.get_lines()[-1].get_color(), alpha=0.15)
+        axes.plot(places, values, **looks[system])
+        axes.fill_between(places, low, high, color=looks[system]["color"], alpha=0.12, linewidth=0)
     axes.set_xticks(range(len(snrs)), [_snr_name(snr, unit="") for snr in snrs])
     axes.set_ylim(0, 100 * HIGHEST_RATE)
 
 
-def _draw_repeats(axes: Axes, rows: Sequence[Row], snrs: list[float | None]) -> None:
+def _draw_repeats(
+    axes: Axes, rows: Sequence[Row], snrs: list[float | None], looks: Mapping[str, Look]
+) -> None:
     def recall(chosen: Sequence[Row]) -> float:
         return sum((row.score.repeats for row in chosen), RepeatCounts()).recall
 
-    for number, system in enumerate(_systems(rows)):
+    for system in _systems(rows):
         places, values = _points(rows, system, snrs, recall)
-        axes.plot(places, 100 * np.array(values), _style(number), markersize=3, label=system)
+        axes.plot(places, 100 * np.array(values), **looks[system])
     axes.set_xticks(range(len(snrs)), [_snr_name(snr, unit="") for snr in snrs])
     axes.set_ylim(0, 100)
 
@@ -169,7 +208,8 @@ def _of(rows: Sequence[Row], system: str, snr: float | None) -> list[Row]:
 
 
 def _systems(rows: Sequence[Row]) -> list[str]:
-    return sorted({row.system for row in rows})
+    """Ours, then the others, by name."""
+    return sorted({row.system for row in rows}, key=lambda name: (not name.startswith(OURS), name))
 
 
 def _snrs(rows: Sequence[Row]) -> list[float | None]:
@@ -181,11 +221,6 @@ def _snrs(rows: Sequence[Row]) -> list[float | None]:
 
 def _snr_name(snr: float | None, unit: str = " dB") -> str:
     return "clean" if snr is None else f"{snr:g}{unit}"
-
-
-def _style(number: int) -> str:
-    """Colours come again after ten lines, then with another stroke."""
-    return ("o-", "s--", "^:")[number // 10 % 3]
 
 
 def _figure(width: float, height: float) -> Figure:

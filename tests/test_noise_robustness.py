@@ -296,6 +296,28 @@ def test_report_has_tables_and_figures(tmp_path: Path) -> None:
     )
 
 
+def test_a_system_looks_alike_in_all_panels() -> None:
+    pytest.importorskip("matplotlib", reason="figures need matplotlib")
+    from benchmarks.figures import error_rates
+
+    rows = [
+        row(system=system, set_name=set_name, noise="white", snr_db=0.0, clip=clip)
+        for set_name, systems in (("one", "b"), ("two", ("a", "b", "seqmelody_ctc")))
+        for system in systems
+        for clip in ("0", "1")
+        if (system, clip) != ("a", "1")
+    ]
+    figure = error_rates(rows)
+    colours: dict[str, set[str]] = {}
+    for axes in figure.axes:
+        for line in axes.get_lines():
+            colours.setdefault(str(line.get_label()), set()).add(str(line.get_color()))
+    assert all(len(seen) == 1 for seen in colours.values())
+    assert len({next(iter(seen)) for seen in colours.values()}) == 3
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["seqmelody_ctc", "a (1 clips)", "b"]
+
+
 def test_old_files_are_read_and_foreign_ones_are_not(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     write_csv(path, [row()])
