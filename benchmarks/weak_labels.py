@@ -96,6 +96,7 @@ CONDITIONS = {
     "lists, 2 rounds": Labels(rounds=2),
     "lists, 3 rounds": Labels(rounds=3),
     "5 % aligned, 95 % lists": Labels(aligned=0.05),
+    "5 % aligned, 95 % lists, 1 round": Labels(aligned=0.05, rounds=1),
     "5 % aligned only": Labels(aligned=0.05, listed=False),
     "lists with 5 % mistakes, 1 round": Labels(mistakes=0.05, rounds=1),
     "lists with 10 % mistakes, 1 round": Labels(mistakes=0.1, rounds=1),
@@ -248,8 +249,8 @@ def allowed(
 
 
 def recipe(labels: Labels, config: TrainConfig) -> TrainConfig:
-    """The settings of a condition: all that lists need where there are no times."""
-    if labels.aligned or labels.plain:
+    """The settings of a condition: all that lists need where most clips have no times."""
+    if labels.aligned == 1.0 or not labels.listed or labels.plain:
         return config
     return replace(
         config, blank_bias=-1.0, label_prior=0.3, curriculum_steps=max(1, config.steps // 4)
@@ -272,7 +273,7 @@ def train_condition(labels: Labels, study: Study, seed: int) -> Path:
     own = run / "manifest.jsonl"
     lines = [format_entry(entry, str(entry.audio.resolve())) for entry in seen]
     write_whole(own, "\n".join(lines) + "\n")
-    if 0.0 < labels.aligned < 1.0:
+    if not labels.listed:
         return train(model, ManifestClips(own, model.vocabulary), run, config)
     rounds = SelfAlignConfig(rounds=labels.rounds)
     return train_self_aligned(model, own, run, config, rounds, trained=False)
