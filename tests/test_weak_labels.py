@@ -48,11 +48,12 @@ def test_which_clips_are_aligned_depends_on_the_seed() -> None:
     assert one != other
 
 
-def test_only_lists_alone_get_what_steadies_ctc() -> None:
+def test_training_mostly_on_lists_gets_what_steadies_ctc() -> None:
     config = TrainConfig(steps=100)
-    for name in ("aligned", "lists, plain CTC", "5 % aligned, 95 % lists"):
+    for name in ("aligned", "lists, plain CTC", "5 % aligned only"):
         assert recipe(CONDITIONS[name], config) == config
-    assert recipe(CONDITIONS["lists"], config).label_prior > 0
+    for name in ("lists", "5 % aligned, 95 % lists"):
+        assert recipe(CONDITIONS[name], config).label_prior > 0
 
 
 def rows() -> list[Row]:
