@@ -1,6 +1,7 @@
 """Render a set of clips from public packages alone, so that anybody can repeat the benchmark.
 
     python -m benchmarks.public_set data/public
+    python -m benchmarks.public_set data/repeats --phrases repeats
     python -m benchmarks.noise_robustness run --sets data/public --noises white,pink,babble
 
 The sound is TimGM6mb (Tim Brechbill), which comes inside the ``pretty_midi`` wheel and which no
@@ -27,7 +28,7 @@ from benchmarks.peers.base import SAMPLE_RATE, FloatArray, NotInstalledError
 from benchmarks.rows import make_folder, write_whole
 from benchmarks.sample_bank import SampleBank, cached_bank
 from data_tools.tunes import collect_tunes
-from seqmelody import Note, SeqMelodyError
+from seqmelody import InputError, Note, SeqMelodyError
 from seqmelody.banks import TuneBank
 from seqmelody.phrases import PhraseConfig, make_phrase
 
@@ -39,7 +40,10 @@ LOUDNESS_DB = 4.0  # standard deviation of the loudness of notes
 CLIP_SECONDS = 10.0
 SEED = 2718
 TUNE_FILES = 6  # of music21's 76: they hold hundreds of tunes, of which one in twenty is for tests
-PHRASES = PhraseConfig(kinds=(("tune", 0.7), ("walk", 0.1), ("leaps", 0.1), ("repeats", 0.1)))
+MIXED = PhraseConfig(kinds=(("tune", 0.7), ("walk", 0.1), ("leaps", 0.1), ("repeats", 0.1)))
+# Three to ten notes a second, most of them of the pitch before.
+REPEATS = PhraseConfig(kinds=(("repeats", 1.0),), ornament_share=0.0, slowest=0.35, fastest=0.2)
+PHRASES = {"mixed": MIXED, "repeats": REPEATS}
 Play = Callable[["Instrument", int], FloatArray]  # a held note's samples, SAMPLE_SECONDS long
 
 
@@ -68,20 +72,27 @@ INSTRUMENTS = (
 def public_set(
     folder: Annotated[Path, typer.Argument(help="Folder to write the set into.")],
     clips: Annotated[int, typer.Option(help="How many.", min=1)] = 40,
+    phrases: Annotated[str, typer.Option(help=f"One of {', '.join(PHRASES)}.")] = "mixed",
 ) -> None:
     """Render samples and clips; write manifest.jsonl."""
     try:
+        if phrases not in PHRASES:
+            raise InputError(f"--phrases {phrases!r} is unknown; use one of {', '.join(PHRASES)}")
         font = _soundfont()
         with tempfile.TemporaryDirectory() as tunes:
             collect_tunes(Path(tunes), limit=TUNE_FILES)
-            write_set(folder, TuneBank(Path(tunes), "test"), Player(font).play, clips)
+            write_set(
+                folder, TuneBank(Path(tunes), "test"), Player(font).play, clips, PHRASES[phrases]
+            )
     except SeqMelodyError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"wrote {clips} clips into {folder}")
 
 
-def write_set(folder: Path, tunes: TuneBank, play: Play, clips: int) -> None:
+def write_set(
+    folder: Path, tunes: TuneBank, play: Play, clips: int, phrases: PhraseConfig = MIXED
+) -> None:
     """Samples of all instruments, and clips of them in turn."""
     make_folder(folder)
     banks = {}
@@ -96,7 +107,7 @@ def write_set(folder: Path, tunes: TuneBank, play: Play, clips: int) -> None:
         instrument = INSTRUMENTS[index % len(INSTRUMENTS)]
         # Read back: the clip shall be made of what the oracle will read, to the last bit.
         bank = cached_bank(banks[instrument.name])
-        samples, notes = compose(bank, tunes, np.random.default_rng([SEED, index]))
+        samples, notes = compose(bank, tunes, phrases, np.random.default_rng([SEED, index]))
         name = f"{index:03d}.flac"
         soundfile.write(folder / name, samples, SAMPLE_RATE, subtype="PCM_16")
         entry = {
@@ -110,10 +121,10 @@ def write_set(folder: Path, tunes: TuneBank, play: Play, clips: int) -> None:
 
 
 def compose(
-    bank: SampleBank, tunes: TuneBank, rng: np.random.Generator
+    bank: SampleBank, tunes: TuneBank, phrases: PhraseConfig, rng: np.random.Generator
 ) -> tuple[FloatArray, list[Note]]:
     """One clip: its sound, shape (samples,), and its notes, to the millisecond."""
-    phrase = make_phrase(PHRASES, tunes, bank.lowest, bank.highest, CLIP_SECONDS - 0.2, rng)
+    phrase = make_phrase(phrases, tunes, bank.lowest, bank.highest, CLIP_SECONDS - 0.2, rng)
     samples: FloatArray = np.zeros(round(CLIP_SECONDS * SAMPLE_RATE), dtype=np.float32)
     notes = []
     for written in phrase:
