@@ -18,6 +18,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from benchmarks.intervals import rate_interval
 from benchmarks.report import provenance
 from benchmarks.rows import write_whole
 from seqmelody import InputError
@@ -93,24 +94,20 @@ def read_results(path: Path) -> dict[Cell, dict[str, Result]]:
     return cells
 
 
-def changes(pairs: list[tuple[Result, Result]], seed: int = 0) -> tuple[Change, Change]:
+def changes(pairs: list[tuple[Result, Result]]) -> tuple[Change, Change]:
     """Change of the note error rate and of the mean COnP F1."""
     old, new = (np.array(results, dtype=np.float64) for results in zip(*pairs, strict=True))
-    drawn = np.random.default_rng(seed).integers(len(pairs), size=(RESAMPLES, len(pairs)))
-    notes = old[:, 1]
-    error = 100 * (new[:, 0] - old[:, 0])[drawn].sum(axis=1) / notes[drawn].sum(axis=1)
-    f1 = 100 * (new[:, 2] - old[:, 2])[drawn].mean(axis=1)
-    rates = [100 * float(r[:, 0].sum() / notes.sum()) for r in (old, new)]
-    means = [100 * float(r[:, 2].mean()) for r in (old, new)]
-    return (
-        Change(rates[0], rates[1], *_interval(error)),
-        Change(means[0], means[1], *_interval(f1)),
-    )
+    notes, ones = old[:, 1], np.ones(len(pairs))
+    return _change(old[:, 0], new[:, 0], notes), _change(old[:, 2], new[:, 2], ones)
 
 
-def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.percentile(values, (2.5, 97.5))
-    return float(low), float(high)
+def _change(
+    old: NDArray[np.float64], new: NDArray[np.float64], bases: NDArray[np.float64]
+) -> Change:
+    """Of a rate: the interval is that of the difference, since the clips are the same."""
+    _, low, high = rate_interval((new - old).tolist(), bases.tolist(), resamples=RESAMPLES)
+    before, after = (float(counts.sum() / bases.sum()) for counts in (old, new))
+    return Change(100 * before, 100 * after, 100 * low, 100 * high)
 
 
 if __name__ == "__main__":

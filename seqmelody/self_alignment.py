@@ -31,7 +31,8 @@ from torch.utils.data import Dataset
 from seqmelody.audio import SAMPLE_RATE, load
 from seqmelody.datasets import Example, ManifestClips, read_lists
 from seqmelody.errors import InputError
-from seqmelody.list_alignment import AlignedNote, EditCosts, align_list
+from seqmelody.list_alignment import AlignedNote, align_list
+from seqmelody.list_reading import EditCosts
 from seqmelody.manifests import ManifestEntry
 from seqmelody.model import MelodyModel, load_model
 from seqmelody.notes import Note

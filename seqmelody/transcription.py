@@ -11,14 +11,16 @@ import numpy as np
 
 from seqmelody import audio as audio_files
 from seqmelody.calibration import Calibrations
+from seqmelody.decoding.agreement import Disagreement, agreed, disagreements
 from seqmelody.decoding.beam import BeamConfig
 from seqmelody.decoding.constraints import Constraints
 from seqmelody.decoding.ctc import decode_ctc, search_ctc
-from seqmelody.decoding.joint import Disagreement, agreed, decode_joint, disagreements
+from seqmelody.decoding.joint import decode_joint
 from seqmelody.decoding.language_model import IntervalModel
 from seqmelody.decoding.window import decode_window
 from seqmelody.errors import InputError
-from seqmelody.list_alignment import AlignedNote, EditCosts, align_list
+from seqmelody.list_alignment import AlignedNote, align_list
+from seqmelody.list_reading import EditCosts
 from seqmelody.model import Emissions, MelodyModel, load_model
 from seqmelody.notes import Note, Vocabulary
 

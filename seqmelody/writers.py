@@ -33,7 +33,7 @@ TICKS_PER_SECOND = TICKS_PER_BEAT * 1_000_000 / MICROSECONDS_PER_BEAT
 
 
 class Place(Protocol):
-    """Where two decoders disagree; see :class:`seqmelody.decoding.joint.Disagreement`."""
+    """Where two decoders disagree; see :class:`seqmelody.decoding.agreement.Disagreement`."""
 
     @property
     def onset(self) -> float:

@@ -19,7 +19,8 @@ from seqmelody.datasets import Batch, read_lists
 from seqmelody.encoders import EncoderConfig
 from seqmelody.errors import InputError
 from seqmelody.heads import WindowConfig
-from seqmelody.list_alignment import AlignedNote, EditCosts
+from seqmelody.list_alignment import AlignedNote
+from seqmelody.list_reading import EditCosts
 from seqmelody.manifests import ManifestEntry
 from seqmelody.model import MelodyModel, ModelConfig, load_model
 from seqmelody.notes import Vocabulary

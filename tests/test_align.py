@@ -16,13 +16,8 @@ import seqmelody
 from seqmelody.cli import main
 from seqmelody.emission import Emission
 from seqmelody.errors import InputError
-from seqmelody.list_alignment import (
-    EditCosts,
-    align_list,
-    begin_ranges,
-    best_reading,
-    candidates,
-)
+from seqmelody.list_alignment import align_list, begin_ranges
+from seqmelody.list_reading import EditCosts, best_reading, candidates
 from seqmelody.note_lists import read_note_list
 from seqmelody.notes import Vocabulary
 

@@ -25,9 +25,9 @@ import seqmelody
 from seqmelody.audio import load
 from seqmelody.cli import main
 from seqmelody.decoding import MODES
+from seqmelody.decoding.agreement import Disagreement
 from seqmelody.decoding.beam import BeamConfig
 from seqmelody.decoding.constraints import Constraints
-from seqmelody.decoding.joint import Disagreement
 from seqmelody.decoding.language_model import IntervalModel
 from seqmelody.errors import CheckpointError
 from seqmelody.notes import Note

@@ -28,7 +28,7 @@ from data_tools.importers.kern import read_kern
 from data_tools.samples import read_noises
 from seqmelody.audio import SAMPLE_RATE
 from seqmelody.datasets import read_manifest
-from seqmelody.decoding.joint import Disagreement
+from seqmelody.decoding.agreement import Disagreement
 from seqmelody.errors import InputError, OutputError
 from seqmelody.notes import Note
 from seqmelody.writers import to_csv, to_midi, to_tsv

@@ -8,18 +8,16 @@ import numpy as np
 import pytest
 
 from seqmelody.decoding import HEADS, MODES, SEARCH_NAMES
-from seqmelody.decoding.constraints import Constraints
-from seqmelody.decoding.ctc import SEARCHES, decode_ctc
-from seqmelody.decoding.joint import (
+from seqmelody.decoding.agreement import (
     MOST_NOTES,
     agreed,
-    alignment_log_prob,
     compare,
-    decode_joint,
     disagreements,
     pair_notes,
-    sequence_log_prob,
 )
+from seqmelody.decoding.constraints import Constraints
+from seqmelody.decoding.ctc import SEARCHES, decode_ctc
+from seqmelody.decoding.joint import alignment_log_prob, decode_joint, sequence_log_prob
 from seqmelody.decoding.window import decode_window
 from seqmelody.emission import Emission
 from seqmelody.errors import InputError

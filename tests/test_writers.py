@@ -11,7 +11,7 @@ from pathlib import Path
 import mido
 import pytest
 
-from seqmelody.decoding.joint import Disagreement
+from seqmelody.decoding.agreement import Disagreement
 from seqmelody.errors import OutputError
 from seqmelody.notes import Note
 from seqmelody.writers import (

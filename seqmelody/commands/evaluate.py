@@ -13,7 +13,7 @@ from pathlib import Path
 
 from seqmelody.audio import SAMPLE_RATE, load
 from seqmelody.decoding import HEADS
-from seqmelody.decoding.joint import Disagreement, disagreements
+from seqmelody.decoding.agreement import Disagreement, disagreements
 from seqmelody.errors import InputError
 from seqmelody.evaluation import NoiseMaker, Score, add_noise, score, summarise
 from seqmelody.manifests import ManifestEntry, read_manifest
