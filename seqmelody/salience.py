@@ -19,12 +19,17 @@ from seqmelody.emission import Emission
 from seqmelody.features import FeatureConfig, LogFrequencySpectrogram
 from seqmelody.notes import NO_NOTE, Vocabulary
 
-HARMONICS = 5
+HARMONICS = 8
 HARMONIC_DECAY = 0.8  # weight of a harmonic relative to the one below
 SHARPNESS = 3.0  # nats per decade of amplitude
 SILENCE_LEVEL = 0.15  # decades of amplitude over the mean that a note's harmonics reach
+RISING_SHARE = (
+    1 / 3
+)  # of the bands, those that rise most: an onset is in its harmonics, noise in all
 FLUX_QUANTILE = 0.97  # flux of a sure onset, among all frames
-LAG_SECONDS = 0.01  # by which the flux, a difference of frames, comes late
+# By which onsets come late: flux is a difference of frames, and most sounds take some time to rise.
+# Measured on 160 composed clips, where with this lag half of the onsets come early, half late.
+LAG_SECONDS = 0.02
 CHUNK_SECONDS = 20.0
 
 FloatArray = NDArray[np.float32]
@@ -87,10 +92,12 @@ def _class_log_probs(
 
 
 def _flux(plane: FloatArray) -> FloatArray:
-    """Mean rise of the bands since two frames before, (T,)."""
-    rise = np.zeros(len(plane), dtype=np.float32)
-    rise[2:] = np.maximum(plane[2:] - plane[:-2], 0.0).mean(axis=1)
-    return rise
+    """Mean rise since two frames before, of the bands that rise most, (T,)."""
+    flux = np.zeros(len(plane), dtype=np.float32)
+    count = max(1, round(RISING_SHARE * plane.shape[1]))
+    rise = np.maximum(plane[2:] - plane[:-2], 0.0)
+    flux[2:] = np.partition(rise, -count, axis=1)[:, -count:].mean(axis=1)
+    return flux
 
 
 def _onset_probs(flux: FloatArray) -> FloatArray:

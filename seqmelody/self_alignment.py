@@ -3,8 +3,9 @@
 Round 0 trains the CTC head on the lists as they are (left out if the model comes trained). Every
 round after it aligns the lists with the model of the round before, cuts the recordings at the
 alignment into clips of some seconds, and trains both heads on those. So the window head is trained
-without a single label that carried a time. As long as it has seen none, times come from
-:mod:`seqmelody.salience`.
+without a single label that carried a time: those come from :mod:`seqmelody.salience`, in every round.
+A window head that has learned from these times only would add its own mistakes to theirs. One that
+came trained aligns by itself.
 
 A run's folder holds ``round-0``, ``round-1``, ... , each a run of :func:`seqmelody.training.train`
 with its ``labels.jsonl`` (a manifest) and ``clips/``, and at the end ``model.safetensors``. While
@@ -109,8 +110,7 @@ def train_self_aligned(
                 if number == 0:
                     write_whole_recordings(entries, current, folder, config)
                 else:
-                    by_rule = number == 1 and not trained
-                    label_recordings(entries, current, folder, config, by_rule=by_rule)
+                    label_recordings(entries, current, folder, config, by_rule=not trained)
         clips = ManifestClips(folder / "labels.jsonl", current.vocabulary)
         chosen = train_config if number == 0 else _of_later_rounds(train_config)
         path = train(current, clips if mix is None else mix(clips), folder, chosen)
