@@ -23,7 +23,6 @@ HARMONICS = 8
 HARMONIC_DECAY = 0.8  # weight of a harmonic relative to the one below
 SHARPNESS = 3.0  # nats per decade of amplitude
 SILENCE_LEVEL = 0.15  # decades of amplitude over the mean that a note's harmonics reach
-RISING_SHARE = (
     1 / 3
 )  # of the bands, those that rise most: an onset is in its harmonics, noise in all
 FLUX_QUANTILE = 0.97  # flux of a sure onset, among all frames
@@ -92,12 +91,10 @@ def _class_log_probs(
 
 
 def _flux(plane: FloatArray) -> FloatArray:
-    """Mean rise since two frames before, of the bands that rise most, (T,)."""
-    flux = np.zeros(len(plane), dtype=np.float32)
-    count = max(1, round(RISING_SHARE * plane.shape[1]))
-    rise = np.maximum(plane[2:] - plane[:-2], 0.0)
-    flux[2:] = np.partition(rise, -count, axis=1)[:, -count:].mean(axis=1)
-    return flux
+    """Mean rise of the bands since two frames before, (T,)."""
+    rise = np.zeros(len(plane), dtype=np.float32)
+    rise[2:] = np.maximum(plane[2:] - plane[:-2], 0.0).mean(axis=1)
+    return rise
 
 
 def _onset_probs(flux: FloatArray) -> FloatArray:

@@ -3,9 +3,9 @@
 Round 0 trains the CTC head on the lists as they are (left out if the model comes trained). Every
 round after it aligns the lists with the model of the round before, cuts the recordings at the
 alignment into clips of some seconds, and trains both heads on those. So the window head is trained
-without a single label that carried a time: those come from :mod:`seqmelody.salience`, in every round.
-A window head that has learned from these times only would add its own mistakes to theirs. One that
-came trained aligns by itself.
+without a single label that carried a time: those come from :mod:`seqmelody.salience`, in every
+round. A window head that has learned from these times only would add its own mistakes to theirs.
+One that came trained aligns by itself.
 
 A run's folder holds ``round-0``, ``round-1``, ... , each a run of :func:`seqmelody.training.train`
 with its ``labels.jsonl`` (a manifest) and ``clips/``, and at the end ``model.safetensors``. While
