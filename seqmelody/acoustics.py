@@ -22,7 +22,7 @@ from seqmelody.noise import GENERATORS, mix_at_snr
 FloatArray = NDArray[np.float32]
 
 FAINTEST_POWER = 1e-8  # -80 dB
-LONGEST_DROPOUT_SECONDS = 0.006  # longer ones could as well part two equal notes
+LONGEST_DROPOUT_SECONDS = 0.012  # longer ones could as well part two equal notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class AcousticsConfig:
     band_limit_share: float = 0.12
     clip_share: float = 0.05
     codec_share: float = 0.04
-    dropout_share: float = 0.02
+    dropout_share: float = 0.03
 
 
 class Surroundings(NamedTuple):
@@ -220,7 +220,7 @@ def _through_recorder(
     if rng.random() < config.dropout_share:
         for start in rng.integers(len(sound), size=3):
             sound[
-                start : start + int(rng.uniform(0.001, LONGEST_DROPOUT_SECONDS) * SAMPLE_RATE)
+                start : start + int(rng.uniform(0.003, LONGEST_DROPOUT_SECONDS) * SAMPLE_RATE)
             ] = 0.0
     if rng.random() < config.codec_share:
         sound = _through_codec(sound, str(rng.choice(["MP3", "OGG"])))

@@ -278,6 +278,22 @@ def test_more_rounds_may_follow_but_no_other_lists(folder: Path, tmp_path: Path)
         train_self_aligned(small_model(), folder, run, quick, more, trained=True)
 
 
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_head_without_true_times_never_tells_the_time(
+    trained: bool, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, by_rules = self_alignment.label_recordings, []
+
+    def noting(*args: object, by_rule: bool) -> None:
+        by_rules.append(by_rule)
+        real(*args, by_rule=by_rule)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(self_alignment, "label_recordings", noting)
+    config, quick = SelfAlignConfig(rounds=2), replace(QUICK, steps=1)
+    train_self_aligned(small_model(), folder, tmp_path / "run", quick, config, trained=trained)
+    assert by_rules == [not trained] * 2
+
+
 def test_an_untrained_model_needs_short_recordings(folder: Path, tmp_path: Path) -> None:
     config = SelfAlignConfig(whole_seconds=1.0)
     with pytest.raises(InputError, match="--init"):
