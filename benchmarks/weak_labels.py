@@ -96,10 +96,10 @@ CONDITIONS = {
     "lists, 2 rounds": Labels(rounds=2),
     "lists, 3 rounds": Labels(rounds=3),
     "5 % aligned, 95 % lists": Labels(aligned=0.05),
-    "5 % aligned, 95 % lists, 1 round": Labels(aligned=0.05, rounds=1),
+    "5 % aligned, 95 % lists, 3 rounds": Labels(aligned=0.05, rounds=3),
     "5 % aligned only": Labels(aligned=0.05, listed=False),
-    "lists with 5 % mistakes, 1 round": Labels(mistakes=0.05, rounds=1),
-    "lists with 10 % mistakes, 1 round": Labels(mistakes=0.1, rounds=1),
+    "lists with 5 % mistakes, 3 rounds": Labels(mistakes=0.05, rounds=3),
+    "lists with 10 % mistakes, 3 rounds": Labels(mistakes=0.1, rounds=3),
 }
 
 

@@ -74,7 +74,7 @@ def _pitch_faults(entry: ManifestEntry, vocabulary: Vocabulary) -> Iterator[str]
     remedy = "leave the entry out or use a wider vocabulary"
     for i, pitch in enumerate(entry.pitches):
         if pitch not in vocabulary:
-            at = f"at {entry.notes[i].onset:g} s" if entry.notes else f"number {i + 1}"
+            at = f"at {entry.all_notes[i].onset:g} s" if entry.all_notes else f"number {i + 1}"
             yield f"the note {at} has pitch {pitch}, outside {known}; {remedy}"
 
 

@@ -58,9 +58,7 @@ class AdaptConfig:
     held_out_share: float = 0.15
     patience: int = 4  # judgements without a better one, until the training ends
     train: TrainConfig = field(default_factory=_gentle)
-    align: SelfAlignConfig = field(
-        default_factory=lambda: SelfAlignConfig(clip_seconds=5.0, doubtful=True)
-    )
+    align: SelfAlignConfig = field(default_factory=lambda: SelfAlignConfig(clip_seconds=5.0))
 
     def __post_init__(self) -> None:
         if not 0.0 < self.held_out_share <= 0.5:
@@ -186,7 +184,7 @@ class Judge:
             waveform, limit = load(entry.audio), config.align.transpose
             check_list(entry, model, len(waveform), limit)
             shift = 0
-            if limit and entry.notes is None:
+            if limit and entry.all_notes is None:
                 emission = model.emissions(waveform).ctc
                 shift = best_shift(emission, entry.pitches, model.vocabulary, limit)
             self._lists.append((entry.audio, [pitch + shift for pitch in entry.pitches]))

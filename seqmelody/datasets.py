@@ -1,6 +1,7 @@
 """Training examples: clips composed on the fly from banks, recordings listed in manifests, batches.
 
-An example is a waveform and its notes: *aligned* (with times) or *weak* (pitches in order only).
+An example is a waveform and its notes: *aligned* (with times), *weak* (pitches in order only), or
+aligned but for some stretches.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from seqmelody.acoustics import AcousticsConfig, Surroundings, record
 from seqmelody.audio import SAMPLE_RATE, find_audio, load
 from seqmelody.banks import SoundBank, TuneBank
 from seqmelody.errors import InputError
-from seqmelody.manifests import ManifestEntry, read_manifest
+from seqmelody.manifests import ManifestEntry, Stretch, read_manifest
 from seqmelody.model import ModelConfig
 from seqmelody.noise import melody_mask
 from seqmelody.note_lists import list_beside, read_note_list
@@ -30,16 +31,19 @@ from seqmelody.phrases import PhraseConfig, make_phrase
 from seqmelody.takes import TakeBank, cut_clip
 
 FloatArray = NDArray[np.float32]
+UNKNOWN = -1  # window target
 LONGEST_REST_SECONDS = 5.0  # at the end of a composed clip
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One clip. ``notes`` is None where only the order of ``pitches`` is known."""
+    """One clip. ``notes`` is None where only the order of ``pitches`` is known, and lacks those in
+    the stretches ``untimed``."""
 
     waveform: FloatArray
     pitches: tuple[int, ...]
     notes: tuple[Note, ...] | None
+    untimed: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +215,7 @@ def labelled(waveform: FloatArray, entry: ManifestEntry, vocabulary: Vocabulary)
                 f"{entry.audio}: pitch {pitch} of its manifest entry lies outside the vocabulary "
                 f"{vocabulary.low}..{vocabulary.high}; leave it out or use a wider vocabulary"
             )
-    return Example(waveform, entry.pitches, entry.notes)
+    return Example(waveform, entry.pitches, entry.notes, entry.untimed)
 
 
 class Batch(NamedTuple):
@@ -219,7 +223,7 @@ class Batch(NamedTuple):
 
     waveform: Tensor  # (B, samples), zero-padded
     frames: Tensor  # (B,) frames that the clip fills, of T
-    classes: Tensor  # (B, T') window targets; -1 where nothing is known
+    classes: Tensor  # (B, T') window targets; UNKNOWN where nothing is known
     onsets: Tensor  # (B, T') onset targets in 0..1
     labels: Tensor  # (total notes,) CTC targets, end to end
     label_lengths: Tensor  # (B,)
@@ -237,7 +241,7 @@ class Collate:
         longest = max(len(e.waveform) for e in examples)
         n_windows = -(-(longest // features.hop + 1) // self.config.window.stride)
         waveform = torch.zeros(len(examples), longest)
-        classes = torch.full((len(examples), n_windows), -1)
+        classes = torch.full((len(examples), n_windows), UNKNOWN)
         onsets = torch.zeros(len(examples), n_windows)
         for row, example in enumerate(examples):
             waveform[row, : len(example.waveform)] = torch.from_numpy(example.waveform)
@@ -264,7 +268,10 @@ class Collate:
         hop = self.config.features.hop_seconds * stride
         filled = len(example.waveform) // (self.config.features.hop * stride) + 1
         assert example.notes is not None
-        return window_targets(example.notes, self.config.vocabulary, filled, hop)
+        classes, onsets = window_targets(example.notes, self.config.vocabulary, filled, hop)
+        for begin, end in example.untimed:
+            classes[frames_between(begin, end, hop)] = UNKNOWN
+        return classes, onsets
 
 
 def window_targets(
@@ -278,9 +285,14 @@ def window_targets(
     classes = np.full(n_windows, NO_NOTE, dtype=np.int64)
     onsets = np.zeros(n_windows, dtype=np.float32)
     for note in notes:
-        first = int(np.ceil(note.onset / hop_seconds - 1e-9))
-        last = int(np.ceil(note.offset / hop_seconds - 1e-9))
-        classes[max(0, first) : last] = vocabulary.to_class(note.pitch)
+        sounding = frames_between(note.onset, note.offset, hop_seconds)
+        classes[sounding] = vocabulary.to_class(note.pitch)
         near = 1.0 - np.abs(middle - note.onset) / (1.5 * hop_seconds)
         np.maximum(onsets, near, out=onsets, casting="unsafe")
     return classes, np.maximum(onsets, 0.0)
+
+
+def frames_between(begin: float, end: float, hop_seconds: float) -> slice:
+    """Frames whose middle lies at ``begin`` seconds or later, and before ``end``."""
+    first, last = (int(np.ceil(at / hop_seconds - 1e-9)) for at in (begin, end))
+    return slice(max(0, first), max(0, last))

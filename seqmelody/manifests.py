@@ -1,7 +1,9 @@
 """Manifests: recordings and what is played in them, one JSON object a line.
 
 ``{"audio": "a.flac", "notes": [[onset, offset, pitch], ...]}`` is an aligned entry (seconds, MIDI
-pitch), ``{"audio": "a.flac", "pitches": [60, 62, 60]}`` a weak one: order only. Audio paths are
+pitch), ``{"audio": "a.flac", "pitches": [60, 62, 60]}`` a weak one: order only. An entry may be
+partly aligned: with ``"untimed": [[begin, end], ...]``, in seconds, its ``notes`` leave open what
+sounds in those stretches, and its ``pitches`` are all notes in their order. Audio paths are
 relative to the manifest; other keys are passed over.
 """
 
@@ -16,12 +18,26 @@ from seqmelody.errors import InputError
 from seqmelody.notes import Note
 
 
+class Stretch(NamedTuple):
+    """Of a recording, in seconds."""
+
+    begin: float
+    end: float
+
+
 class ManifestEntry(NamedTuple):
-    """One recording: ``notes`` is None where only the order of ``pitches`` is known."""
+    """One recording: ``notes`` is None where only the order of ``pitches`` is known, and lacks
+    those in the stretches ``untimed``."""
 
     audio: Path
     pitches: tuple[int, ...]
     notes: tuple[Note, ...] | None
+    untimed: tuple[Stretch, ...] = ()
+
+    @property
+    def all_notes(self) -> tuple[Note, ...] | None:
+        """Every note with its times; None where some have none."""
+        return None if self.untimed else self.notes
 
 
 class ManifestLine(NamedTuple):
@@ -63,6 +79,9 @@ def read_entry(path: Path, line: ManifestLine) -> ManifestEntry:
         fault = note_fault(note)
         if fault:
             raise _no_entry(path, line, fault)
+    for begin, end in entry.untimed:
+        if not 0 <= begin < end < math.inf:
+            raise _no_entry(path, line, f"untimed from {begin:g} to {end:g} s is no stretch")
     return entry
 
 
@@ -75,7 +94,9 @@ def parse_entry(path: Path, line: ManifestLine) -> ManifestEntry:
             # A sum is a number or a TypeError: "60" is no pitch.
             notes = [Note(a + 0.0, b + 0.0, pitch + 0.0) for a, b, pitch in data["notes"]]
             notes.sort(key=lambda n: n.onset)
-            return ManifestEntry(audio, tuple(round(n.pitch) for n in notes), tuple(notes))
+            untimed = tuple(Stretch(a + 0.0, b + 0.0) for a, b in data.get("untimed", ()))
+            order = data["pitches"] if untimed else [n.pitch for n in notes]
+            return ManifestEntry(audio, tuple(round(p) for p in order), tuple(notes), untimed)
         return ManifestEntry(audio, tuple(round(p) for p in data["pitches"]), None)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise _no_entry(path, line, repr(error)) from None
@@ -100,7 +121,11 @@ def format_entry(entry: ManifestEntry, audio: str) -> str:
     if entry.notes is None:
         return json.dumps({"audio": audio, "pitches": list(entry.pitches)})
     notes = [[round(n.onset, 4), round(n.offset, 4), _number(n.pitch)] for n in entry.notes]
-    return json.dumps({"audio": audio, "notes": notes})
+    if not entry.untimed:
+        return json.dumps({"audio": audio, "notes": notes})
+    untimed = [[round(begin, 4), round(end, 4)] for begin, end in entry.untimed]
+    partly = {"notes": notes, "pitches": list(entry.pitches), "untimed": untimed}
+    return json.dumps({"audio": audio, **partly})
 
 
 def _number(pitch: float) -> float:

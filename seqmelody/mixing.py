@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -20,12 +20,13 @@ from torch.utils.data import Dataset
 
 from seqmelody.acoustics import AcousticsConfig, Surroundings, record
 from seqmelody.audio import SAMPLE_RATE, load
+from seqmelody.clip_cutting import cut, known_times
 from seqmelody.datasets import Example
 from seqmelody.errors import InputError
 from seqmelody.manifests import ManifestEntry
 from seqmelody.model import MelodyModel
 from seqmelody.noise import melody_mask
-from seqmelody.self_alignment import SelfAlignConfig, check_list, cut, known_times
+from seqmelody.self_alignment import check_list
 
 _LISTED = 1  # tells these random choices from those of composed clips
 
@@ -127,13 +128,12 @@ def shorten(example: Example, config: MixConfig, rng: np.random.Generator) -> Ex
         if seconds > config.whole_seconds:
             raise InputError(_too_long("a recording", seconds, config))
         return example
-    if seconds <= 1.5 * config.clip_seconds or not example.notes:
-        return example
-    rule = SelfAlignConfig(clip_seconds=config.clip_seconds)
-    clips = cut(known_times(example.notes), seconds, rule)
+    if seconds <= 1.5 * config.clip_seconds or not example.notes or example.untimed:
+        return example  # what is partly timed has been cut where it could be
+    clips = cut(known_times(example.notes), seconds, config.clip_seconds)
     clip = clips[int(rng.integers(len(clips)))]
     samples = example.waveform[round(clip.begin * SAMPLE_RATE) : round(clip.end * SAMPLE_RATE)]
-    return Example(samples, tuple(round(n.pitch) for n in clip.notes), tuple(clip.notes))
+    return Example(samples, clip.pitches, tuple(clip.notes))
 
 
 def heard_anew(
@@ -145,7 +145,7 @@ def heard_anew(
     if example.notes is not None:
         active = melody_mask(example.notes, len(example.waveform))
     waveform = record(example.waveform, active, config.acoustics, places, rng)
-    return Example(waveform, example.pitches, example.notes)
+    return replace(example, waveform=waveform)
 
 
 def check_recordings(

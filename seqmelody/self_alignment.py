@@ -2,10 +2,10 @@
 
 Round 0 trains the CTC head on the lists as they are (left out if the model comes trained). Every
 round after it aligns the lists with the model of the round before, cuts the recordings at the
-alignment into clips of some seconds, and trains both heads on those. So the window head is trained
-without a single label that carried a time: those come from :mod:`seqmelody.salience`, in every
-round. A window head that has learned from these times only would add its own mistakes to theirs.
-One that came trained aligns by itself.
+alignment into clips of some seconds (:mod:`seqmelody.clip_cutting`), and trains both heads on
+those. So the window head is trained without a single label that carried a time: those come from
+:mod:`seqmelody.salience`, in every round. A window head that has learned from these times only
+would add its own mistakes to theirs. One that came trained aligns by itself.
 
 A run's folder holds ``round-0``, ``round-1``, ... , each a run of :func:`seqmelody.training.train`
 with its ``labels.jsonl`` (a manifest) and ``clips/``, and at the end ``model.safetensors``. While
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -26,17 +25,18 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from seqmelody.audio import SAMPLE_RATE, load
+from seqmelody.clip_cutting import cut, known_times
 from seqmelody.datasets import Example, ManifestClips, read_lists
 from seqmelody.errors import InputError
 from seqmelody.list_alignment import AlignedNote, align_list
 from seqmelody.list_reading import EditCosts
-from seqmelody.manifests import ManifestEntry
+from seqmelody.manifests import ManifestEntry, format_entry
 from seqmelody.model import MelodyModel, load_model
-from seqmelody.notes import Note
 from seqmelody.salience import salience_emission
 from seqmelody.training import TrainConfig, claim, train
 from seqmelody.transposition import best_shift
@@ -44,7 +44,6 @@ from seqmelody.writers import write_atomically
 
 FloatArray = NDArray[np.float32]
 Mix = Callable[[ManifestClips], Dataset[Example]]
-AROUND_DOUBT = 2  # notes as listed on either side of a doubtful stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +54,8 @@ class SelfAlignConfig:
     rounds: int = 1
     transpose: int = 0  # semitones that a list may be off, up or down
     clip_seconds: float = 8.0  # of the clips that recordings are cut into
-    margin_seconds: float = 0.5  # before a clip's first note and after its last
     whole_seconds: float = 30.0  # longer recordings wait for round 1: memory
     costs: EditCosts = field(default_factory=lambda: EditCosts(8.0, 8.0, 6.0))
-    doubtful: bool = False  # learn, from the list, also where it and the recording differ
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A stretch of a recording, in seconds, and its notes, timed from its beginning; or, where
-    nobody knows the times, their pitches alone."""
-
-    begin: float
-    end: float
-    notes: list[Note]
-    pitches: tuple[int, ...] | None = None
 
 
 def train_self_aligned(
@@ -112,6 +98,8 @@ def train_self_aligned(
                 else:
                     label_recordings(entries, current, folder, config, by_rule=not trained)
         clips = ManifestClips(folder / "labels.jsonl", current.vocabulary)
+        if number == 1 and not trained:
+            _forget_places(current, train_config.seed)
         chosen = train_config if number == 0 else _of_later_rounds(train_config)
         path = train(current, clips if mix is None else mix(clips), folder, chosen)
         current = load_model(path)
@@ -130,12 +118,7 @@ def write_whole_recordings(
         n_samples = len(load(entry.audio))
         check_list(entry, model, n_samples, config.transpose)
         if n_samples <= config.whole_seconds * SAMPLE_RATE and _fits(entry, model):
-            row: dict[str, Any] = {"audio": str(entry.audio.resolve())}
-            if entry.notes is None:
-                row["pitches"] = entry.pitches
-            else:
-                row["notes"] = [[n.onset, n.offset, n.pitch] for n in entry.notes]
-            lines.append(json.dumps(row))
+            lines.append(format_entry(entry, str(entry.audio.resolve())))
     if not lines:
         raise InputError(
             f"no recording is shorter than {config.whole_seconds:g} s, so an untrained model finds "
@@ -189,6 +172,16 @@ def label_recordings(
     part.unlink()
 
 
+def _forget_places(model: MelodyModel, seed: int) -> None:
+    """Let the CTC head begin afresh on the encoder that it has taught.
+
+    From lists alone it found places for the notes that it never leaves again, with two notes in one
+    at some; now that the encoder also learns times, a new head finds better ones.
+    """
+    torch.manual_seed(seed)
+    model.ctc_head.classify.reset_parameters()
+
+
 def _of_later_rounds(config: TrainConfig) -> TrainConfig:
     """Without what only a model that knows nothing needs: it costs one that knows something."""
     return replace(config, blank_bias=0.0, label_prior=0.0, curriculum_steps=0)
@@ -200,7 +193,7 @@ def _claim(
     """The run is about these lists. More rounds may be asked for later."""
     about = {"lists": fingerprint(entries), "trained": trained, **asdict(config)}
     del about["rounds"]
-    claim(run / "self_align.json", about, {"doubtful": False})
+    claim(run / "self_align.json", about, {})
 
 
 def fingerprint(entries: Sequence[ManifestEntry]) -> str:
@@ -230,19 +223,15 @@ def _label(
     waveform = load(entry.audio)
     shift, notes = align_entry(entry, waveform, model, config, by_rule=by_rule)
     duration = len(waveform) / SAMPLE_RATE
-    clips = cut(notes, duration, config)
-    if config.doubtful:
-        clips += cut_doubtful(notes, duration, config)
     rows = []
-    for k, clip in enumerate(clips):
+    for k, clip in enumerate(cut(notes, duration, config.clip_seconds)):
         name = f"clips/{index:06d}-{k:04d}.flac"
         samples = waveform[round(clip.begin * SAMPLE_RATE) : round(clip.end * SAMPLE_RATE)]
         soundfile.write(folder / name, samples, SAMPLE_RATE)
-        label: dict[str, Any] = {"pitches": clip.pitches}
-        if clip.pitches is None:
-            timed = [[round(n.onset, 4), round(n.offset, 4), n.pitch] for n in clip.notes]
-            label = {"notes": timed}
-        rows.append({"audio": name, **label, "from": str(entry.audio), "shift": shift})
+        # The list as it is in the key that was played.
+        label = ManifestEntry(Path(name), clip.pitches, clip.notes, clip.untimed)
+        row = json.loads(format_entry(label, name))
+        rows.append({**row, "from": str(entry.audio), "shift": shift})
     return rows
 
 
@@ -260,8 +249,8 @@ def align_entry(
         InputError: the list does not fit the vocabulary or the recording; the message names it.
     """
     check_list(entry, model, len(waveform), config.transpose)
-    if entry.notes is not None:
-        return 0, known_times(entry.notes)
+    if entry.all_notes is not None:
+        return 0, known_times(entry.all_notes)
     emissions = model.emissions(waveform)
     vocabulary = model.vocabulary
     shift = best_shift(emissions.ctc, entry.pitches, vocabulary, config.transpose)
@@ -272,90 +261,6 @@ def align_entry(
     )
     pitches = [pitch + shift for pitch in entry.pitches]
     return shift, align_list(emissions.ctc, pitches, vocabulary, timing=timing, costs=config.costs)
-
-
-def known_times(notes: Sequence[Note]) -> list[AlignedNote]:
-    """Notes that need no aligner, as one would have found them."""
-    return [
-        AlignedNote("ok", round(n.pitch), round(n.pitch), n.onset, n.offset, 1.0) for n in notes
-    ]
-
-
-def cut(notes: Sequence[AlignedNote], duration: float, config: SelfAlignConfig) -> list[Clip]:
-    """Cut a recording into clips of ``clip_seconds`` at most, between notes.
-
-    A clip holds only notes that are as listed: where list and recording differ nobody knows what is
-    right, so there the clips end. A single note that is longer is a clip of its own.
-    """
-    clips = []
-    group: list[AlignedNote] = []
-    quiet_from = 0.0  # end of the last note before the group
-    for note in [*notes, None]:
-        too_long = (
-            bool(group)
-            and note is not None
-            and (note.offset - max(quiet_from, group[0].onset) > config.clip_seconds)
-        )
-        if group and (note is None or note.mark != "ok" or too_long):
-            until = duration if note is None else note.onset
-            clips.append(_clip(group, quiet_from, until, config.margin_seconds))
-            quiet_from = group[-1].offset
-            group = []
-        if note is not None and note.mark == "ok":
-            group.append(note)
-        elif note is not None:
-            quiet_from = note.offset
-    return clips
-
-
-def cut_doubtful(
-    notes: Sequence[AlignedNote], duration: float, config: SelfAlignConfig
-) -> list[Clip]:
-    """The stretches that :func:`cut` leaves out, where list and recording differ, as weak clips.
-
-    If the list is right it is just these that a model has to learn from. A clip begins and ends
-    with notes that are as listed, or with the recording, so its part of the list is known; what
-    is longer than two clips is left out.
-    """
-    clips = []
-    for first, last in _doubtful_runs(notes):
-        begin = notes[first].onset if first else 0.0
-        end = notes[last].offset if last < len(notes) - 1 else duration
-        begin = math.floor(begin * SAMPLE_RATE) / SAMPLE_RATE
-        pitches = tuple(n.listed for n in notes[first : last + 1] if n.listed is not None)
-        if pitches and end - begin <= 2 * config.clip_seconds:
-            clips.append(Clip(begin, end, [], pitches))
-    return clips
-
-
-def _doubtful_runs(notes: Sequence[AlignedNote]) -> list[tuple[int, int]]:
-    """First and last note of each run of differences, with AROUND_DOUBT good notes around it;
-    runs that would share notes are one."""
-    runs: list[tuple[int, int]] = []
-    for k, note in enumerate(notes):
-        if note.mark == "ok":
-            continue
-        first, last = max(0, k - AROUND_DOUBT), min(len(notes) - 1, k + AROUND_DOUBT)
-        if runs and first <= runs[-1][1]:
-            first = runs.pop()[0]
-        runs.append((first, last))
-    return runs
-
-
-def _clip(
-    group: Sequence[AlignedNote], quiet_from: float, quiet_until: float, margin: float
-) -> Clip:
-    """A group of notes with half of the rests around it, up to a margin."""
-    begin = group[0].onset - min(margin, max(0.0, group[0].onset - quiet_from) / 2)
-    end = group[-1].offset + min(margin, max(0.0, quiet_until - group[-1].offset) / 2)
-    # Whole samples, so that the notes' times are those of the file.
-    begin = math.floor(begin * SAMPLE_RATE) / SAMPLE_RATE
-    notes = [
-        Note(note.onset - begin, note.offset - begin, note.listed, note.confidence)
-        for note in group
-        if note.listed is not None
-    ]
-    return Clip(begin, end, notes)
 
 
 def check_list(entry: ManifestEntry, model: MelodyModel, n_samples: int, transpose: int) -> None:

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
-from seqmelody.datasets import Batch, Collate, Example
+from seqmelody.datasets import UNKNOWN, Batch, Collate, Example
 from seqmelody.errors import InputError
 from seqmelody.model import Logits, MelodyModel, save_model
 from seqmelody.notes import NO_NOTE
@@ -70,8 +70,9 @@ class Losses(NamedTuple):
 
 def joint_losses(logits: Logits, batch: Batch, label_prior: float = 0.0) -> Losses:
     """Window cross-entropy, onset cross-entropy and CTC (Graves et al., 2006) of a batch."""
-    known = batch.classes >= 0
-    window = F.cross_entropy(logits.window.flatten(0, 1), batch.classes.flatten(), ignore_index=-1)
+    known = batch.classes != UNKNOWN
+    classes = batch.classes.flatten()
+    window = F.cross_entropy(logits.window.flatten(0, 1), classes, ignore_index=UNKNOWN)
     onset = F.binary_cross_entropy_with_logits(logits.onset[known], batch.onsets[known])
     if not known.any():  # all weak: the mean of nothing is NaN; 0, but still a function of all
         window, onset = 0.0 * logits.window.sum(), 0.0 * logits.onset.sum()

@@ -19,12 +19,11 @@ from seqmelody.datasets import Batch, read_lists
 from seqmelody.encoders import EncoderConfig
 from seqmelody.errors import InputError
 from seqmelody.heads import WindowConfig
-from seqmelody.list_alignment import AlignedNote
 from seqmelody.list_reading import EditCosts
 from seqmelody.manifests import ManifestEntry
 from seqmelody.model import MelodyModel, ModelConfig, load_model
 from seqmelody.notes import Vocabulary
-from seqmelody.self_alignment import SelfAlignConfig, cut_doubtful
+from seqmelody.self_alignment import SelfAlignConfig
 from seqmelody.training import TrainConfig, ctc_loss
 
 SMALL = ModelConfig(
@@ -36,7 +35,7 @@ QUICK = AdaptConfig(
     held_out_share=0.25,
     patience=2,
     train=TrainConfig(steps=6, batch_size=2, warmup_steps=2, save_every=1),
-    align=SelfAlignConfig(clip_seconds=1.0, doubtful=True, costs=EditCosts(50.0, 50.0, 50.0)),
+    align=SelfAlignConfig(clip_seconds=1.0, costs=EditCosts(50.0, 50.0, 50.0)),
 )
 
 
@@ -149,22 +148,6 @@ def test_held_out_lists_are_checked(folder: Path, tmp_path: Path) -> None:
         (folder / f"{k}.txt").write_text("C4 C8")
     with pytest.raises(InputError, match=r"\.wav: pitches 60\.\.108 .* do not fit"):
         Judge(small_model(), read_lists(folder), tmp_path, QUICK)
-
-
-def note(mark: str, k: int, pitch: int = 60) -> AlignedNote:
-    listed = None if mark == "extra" else pitch
-    return AlignedNote(mark, listed, pitch, 1.0 * k, k + 0.8, 0.9)  # type: ignore[arg-type]
-
-
-def test_what_is_doubtful_is_learned_from_the_list() -> None:
-    marks = ["ok"] * 4 + ["wrong"] + ["ok"] * 6 + ["extra"] + ["ok"]
-    notes = [note(mark, k, 60 + k) for k, mark in enumerate(marks)]
-    clips = cut_doubtful(notes, 14.0, SelfAlignConfig())
-    assert [(clip.begin, clip.end) for clip in clips] == [(2.0, 6.8), (9.0, 14.0)]
-    assert [clip.pitches for clip in clips] == [(62, 63, 64, 65, 66), (69, 70, 72)]
-    assert cut_doubtful(notes, 14.0, SelfAlignConfig(clip_seconds=2.0)) == []
-    near = [note("missing" if k in (1, 3) else "ok", k) for k in range(6)]
-    assert len(cut_doubtful(near, 6.0, SelfAlignConfig())) == 1
 
 
 def batch(labels: list[list[int]], frames: list[int]) -> Batch:

@@ -12,7 +12,7 @@ LAYERS: dict[str, float] = {
     "performance": 1, "acoustics": 1, "takes": 1,
     "evaluation": 1.3, "encoders": 1.5, "decoding": 1.5, "plots": 1.5,
     "note_lists": 1, "manifests": 1, "transposition": 1, "salience": 1.5,
-    "list_reading": 1.5, "list_alignment": 1.7, "score_check": 1.8,
+    "list_reading": 1.5, "list_alignment": 1.7, "score_check": 1.8, "clip_cutting": 1.8,
     "model": 2,
     "datasets": 2.5, "shards": 2.7,
     "training": 3, "transcription": 3,

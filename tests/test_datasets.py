@@ -25,6 +25,7 @@ from seqmelody.datasets import (
 )
 from seqmelody.errors import InputError
 from seqmelody.heads import WindowConfig
+from seqmelody.manifests import Stretch, format_entry
 from seqmelody.model import ModelConfig
 from seqmelody.noise import melody_mask
 from seqmelody.notes import Note, Vocabulary
@@ -272,6 +273,17 @@ def test_batch_of_mixed_examples(stride: int, n_windows: int, filled: int) -> No
     assert batch.onsets[0].max() > 0.6
 
 
+def test_untimed_stretches_have_no_target_but_a_list() -> None:
+    notes = (Note(0.1, 0.3, 60.0), Note(0.7, 0.9, 62.0))
+    sound = np.zeros(16_000, np.float32)
+    partly = Example(sound, (60, 61, 62), notes, (Stretch(0.2, 0.8),))
+    batch = Collate(ModelConfig(vocabulary=THREE))([partly, replace(partly, untimed=())])
+    unknown = (batch.classes[0] == -1).numpy()
+    np.testing.assert_array_equal(np.flatnonzero(unknown), np.arange(10, 40))
+    np.testing.assert_array_equal(batch.classes[0][~unknown], batch.classes[1][~unknown])
+    assert batch.labels[:3].tolist() == [1, 2, 3]
+
+
 def test_batch_dtypes_do_not_depend_on_what_is_in_it() -> None:
     """A batch of silent clips has no label; the loss needs whole numbers all the same."""
     full, silent = Collate(ModelConfig())(MIXED), Collate(ModelConfig())(MIXED[2:])
@@ -322,6 +334,21 @@ def test_manifest_of_aligned_and_weak_entries(tmp_path: Path) -> None:
         np.testing.assert_array_equal(data[i].waveform, waveform)
 
 
+def test_a_partly_timed_entry_is_read_and_written(tmp_path: Path) -> None:
+    line = {
+        "audio": "a.wav",
+        "notes": [[0.0, 0.1, 60], [0.5, 0.6, 64]],
+        "pitches": [60, 62, 64],
+        "untimed": [[0.05, 0.55]],
+    }
+    (entry,) = read_manifest(write_manifest(tmp_path, line))
+    assert entry.pitches == (60, 62, 64)
+    assert entry.notes == (Note(0.0, 0.1, 60.0), Note(0.5, 0.6, 64.0))
+    assert entry.untimed == ((0.05, 0.55),)
+    assert entry.all_notes is None
+    assert json.loads(format_entry(entry, "a.wav")) == line
+
+
 def test_paths_may_hold_any_character(tmp_path: Path) -> None:
     """JSON allows U+2028 and U+0085 within a string; they end no line."""
     name = "été\u2028\u0085.wav"
@@ -351,6 +378,10 @@ BAD_LINES = [
     {"audio": "a.wav", "notes": [[-1, 1, 60]]},
     {"audio": "a.wav", "notes": [[0, 1, 600]]},
     '{"audio": "a.wav", "notes": [[NaN, 1, 60]]}',
+    {"audio": "a.wav", "notes": [[0, 1, 60]], "untimed": [[1, 2]]},
+    {"audio": "a.wav", "notes": [[0, 1, 60]], "pitches": [60, 62], "untimed": [[2, 1]]},
+    {"audio": "a.wav", "notes": [[0, 1, 60]], "pitches": [60, 62], "untimed": [1, 2]},
+    '{"audio": "a.wav", "notes": [], "pitches": [62], "untimed": [[0, Infinity]]}',
     '{"audio": "a.wav", "notes": [[0, Infinity, 60]]}',
 ]
 

@@ -20,7 +20,6 @@ from seqmelody.encoders import EncoderConfig
 from seqmelody.errors import InputError
 from seqmelody.features import FeatureConfig
 from seqmelody.heads import WindowConfig
-from seqmelody.list_alignment import AlignedNote
 from seqmelody.manifests import ManifestEntry, read_manifest
 from seqmelody.model import MelodyModel, ModelConfig, load_model, save_model
 from seqmelody.notes import Vocabulary
@@ -28,7 +27,6 @@ from seqmelody.salience import salience_emission
 from seqmelody.self_alignment import (
     SelfAlignConfig,
     align_entry,
-    cut,
     label_recordings,
     read_lists,
     train_self_aligned,
@@ -162,38 +160,6 @@ def self_alignment_emissions(ctc: Emission) -> object:
     from seqmelody.model import Emissions
 
     return Emissions(window=ctc, ctc=ctc)
-
-
-def ok(onset: float, offset: float, pitch: int = 60) -> AlignedNote:
-    return AlignedNote("ok", pitch, pitch, onset, offset, 0.9)
-
-
-def test_long_recordings_are_cut_between_notes() -> None:
-    notes = [ok(1.0 * k, 1.0 * k + 0.6, 60 + k % 5) for k in range(60)]
-    clips = cut(notes, 61.0, SelfAlignConfig(clip_seconds=8.0))
-    assert sum(len(clip.notes) for clip in clips) == 60
-    for clip in clips:
-        assert clip.end - clip.begin <= 9.0
-        assert clip.notes[0].onset >= 0
-        assert clip.notes[-1].offset <= clip.end - clip.begin + 1e-6
-    for before, after in itertools.pairwise(clips):
-        assert before.end <= after.begin + 1e-3
-    starts = [clip.begin + note.onset for clip in clips for note in clip.notes]
-    assert starts == pytest.approx([note.onset for note in notes])
-
-
-def test_clips_end_where_list_and_recording_differ() -> None:
-    notes = [
-        ok(0.0, 1.0),
-        ok(1.0, 2.0),
-        AlignedNote("wrong", 62, 63, 2.0, 3.0, 0.5),
-        ok(3.0, 4.0),
-        AlignedNote("extra", None, 63, 4.5, 5.0, 0.5),
-        ok(5.0, 6.0),
-    ]
-    clips = cut(notes, 7.0, SelfAlignConfig())
-    assert [len(clip.notes) for clip in clips] == [2, 1, 1]
-    assert [(clip.begin, clip.end) for clip in clips] == [(0.0, 2.0), (3.0, 4.25), (5.0, 6.5)]
 
 
 def test_a_folder_of_lists_is_a_manifest(folder: Path) -> None:

@@ -113,7 +113,7 @@ def evaluate(
         for condition, samples in _conditions(entry, index, noise, seed):
             notes = {mode: decode(samples, mode) for mode in modes}
             for mode in modes:
-                result = score(entry.pitches, notes[mode], entry.notes)
+                result = score(entry.pitches, notes[mode], entry.all_notes)
                 scores.setdefault((condition, mode), []).append(result)
             if compare:
                 first, second = notes.values()
