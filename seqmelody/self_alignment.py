@@ -98,7 +98,7 @@ def train_self_aligned(
                 else:
                     label_recordings(entries, current, folder, config, by_rule=not trained)
         clips = ManifestClips(folder / "labels.jsonl", current.vocabulary)
-        if number == 1 and not trained:
+        if number == 1 and not trained and _mostly_lists(entries):
             _forget_places(current, train_config.seed)
         chosen = train_config if number == 0 else _of_later_rounds(train_config)
         path = train(current, clips if mix is None else mix(clips), folder, chosen)
@@ -170,6 +170,11 @@ def label_recordings(
     order = np.random.default_rng(0).permutation(len(lines))
     write_atomically(folder / "labels.jsonl", "".join(f"{lines[k]}\n" for k in order).encode())
     part.unlink()
+
+
+def _mostly_lists(entries: Sequence[ManifestEntry]) -> bool:
+    """Whether most of what the first round taught was without times."""
+    return 2 * sum(entry.all_notes is None for entry in entries) > len(entries)
 
 
 def _forget_places(model: MelodyModel, seed: int) -> None:

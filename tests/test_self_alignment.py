@@ -316,3 +316,35 @@ def test_options_that_need_each_other(
         main()
     assert caught.value.code == 1
     assert "--self-align" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_a_ctc_head_taught_by_lists_alone_begins_afresh(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timed: bool
+) -> None:
+    if timed:
+        rows = [
+            {"audio": str(folder / f"{k}.wav"), "notes": [[0.3, 0.6, pitches[0]]]}
+            for k, pitches in enumerate(MELODIES)
+        ]
+        source = tmp_path / "m.jsonl"
+        source.write_text("\n".join(map(json.dumps, rows)))
+    else:
+        source = folder
+    heads = []
+    real = self_alignment.train
+
+    def watching(model: MelodyModel, *args: object, **options: object) -> Path:
+        heads.append(model.ctc_head.classify.weight.detach().clone())
+        return real(model, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(self_alignment, "train", watching)
+    run = tmp_path / "run"
+    config = SelfAlignConfig(rounds=2)
+    train_self_aligned(small_model(), source, run, QUICK, config, trained=False)
+    learned = [
+        load_model(run / f"round-{k}" / "model.safetensors").ctc_head.classify.weight
+        for k in range(2)
+    ]
+    assert torch.equal(heads[1], learned[0]) == timed
+    assert torch.equal(heads[2], learned[1])  # and no other time
