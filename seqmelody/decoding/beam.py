@@ -14,20 +14,23 @@ Prefixes that are kept are summed exactly; three settings say which are not:
   (nearly) certain to be blank; whole runs of such frames are taken in one step.
 
 Sums are kept as probabilities, not logarithms, divided by the best prefix's in each frame. They
-include all bonuses, so that a new note costs one product.
+include all bonuses, so that a new note costs one product. All is plain Python: emissions are peaky,
+so that a frame seldom has more than a few prefixes and classes, for which arrays are slower.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqmelody.decoding.hypothesis import Hypothesis, spikes_from
 from seqmelody.decoding.language_model import FIRST_LOG_PROB, REACH, IntervalModel, State
+from seqmelody.decoding.prefixes import Entry, Prefix
 from seqmelody.errors import InputError
 from seqmelody.notes import NO_NOTE
 
@@ -35,7 +38,6 @@ BLOCK = 4096  # frames whose probabilities are in memory at a time
 TINY = 1e-30  # no probability is less, so that no frame leaves nothing possible
 FADED = 64  # frames after which a note that may not begin has no probability left
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,81 +76,9 @@ class BeamConfig:
             )
 
 
-class _Beam(NamedTuple):
-    """The prefixes kept, best in no order; all arrays have shape (K,).
-
-    Attributes:
-        node: which prefix, an index into the tree.
-        label: its last note's class; NO_NOTE of the empty prefix.
-        state: the melody model's state after it.
-        in_blank: probability of its paths that end in a blank.
-        in_note: of those that end in its last note.
-        entry: where its last note begins: the entry that brings most of its probability.
-        share: of its probability that came by that entry.
-    """
-
-    node: IntArray
-    label: IntArray
-    state: IntArray
-    in_blank: FloatArray
-    in_note: FloatArray
-    entry: IntArray
-    share: FloatArray
-
-    def at(self, places: IntArray) -> _Beam:
-        """The prefixes at some places."""
-        return _Beam._make(array[places] for array in self)
-
-    def joined(self, other: _Beam) -> _Beam:
-        """These and others."""
-        return _Beam._make(np.concatenate(pair) for pair in zip(self, other, strict=True))
-
-
-class _Tree:
-    """All prefixes met, so that one dropped and met again is the same, and where notes begin."""
-
-    def __init__(self, n_classes: int) -> None:
-        self._n_classes = n_classes
-        self._child: dict[int, int] = {}
-        self.parent = np.full(1024, -1, dtype=np.int64)
-        self.slot = np.zeros(1024, dtype=np.int64)  # its place in the beam, if it is there
-        self.label = [NO_NOTE]
-        self.entry_frame, self.entry_before = [-1], [-1]  # entry 0: before all notes
-
-    def child(self, node: int, label: int) -> int:
-        """The prefix one note longer."""
-        key = node * self._n_classes + label
-        found = self._child.get(key)
-        if found is None:
-            found = self._child[key] = len(self.label)
-            if found == len(self.parent):
-                self.parent = np.concatenate([self.parent, np.full_like(self.parent, -1)])
-                self.slot = np.concatenate([self.slot, np.zeros_like(self.slot)])
-            self.parent[found] = node
-            self.label.append(label)
-        return found
-
-    def enter(self, frame: int, before: int) -> int:
-        """A new entry, after the previous note's."""
-        self.entry_frame.append(frame)
-        self.entry_before.append(before)
-        return len(self.entry_frame) - 1
-
-    def labels(self, node: int) -> list[int]:
-        """Classes of a prefix in order."""
-        found = []
-        while node:
-            found.append(self.label[node])
-            node = int(self.parent[node])
-        return found[::-1]
-
-    def frames(self, entry: int) -> list[int]:
-        """Frames at which the notes of a prefix begin, given its last entry."""
-        found = []
-        while entry:
-            found.append(self.entry_frame[entry])
-            entry = self.entry_before[entry]
-        return found[::-1]
+# Score, prefix, class of the note it is begun anew by (NO_NOTE: it goes on), its entry until then.
+_Candidate = tuple[float, Prefix, int, Entry | None]
+_score = itemgetter(0)
 
 
 class _Bonuses:
@@ -160,9 +90,9 @@ class _Bonuses:
     def __init__(self, config: BeamConfig, model: IntervalModel | None) -> None:
         self._config = config
         self._model = model if config.lm_weight else None
-        # (states, intervals); without a model all notes are alike.
+        # Without a model all notes are alike.
         first = FIRST_LOG_PROB if self._model else -config.lm_offset
-        self.rows = np.full((256, 2 * REACH + 1), self._factor(first))
+        self.factors = [self._factors(np.full(2 * REACH + 1, first))]  # of each state
         self._states: list[State | None] = [None]
         self._number: dict[State, int] = {}
         self._next: dict[tuple[int, int], int] = {}  # a number and an interval to a number
@@ -185,14 +115,13 @@ class _Bonuses:
         if number is None:
             number = self._number[state] = len(self._states)
             self._states.append(state)
-            if number == len(self.rows):
-                self.rows = np.concatenate([self.rows, np.empty_like(self.rows)])
-            self.rows[number] = self._factor(model.log_probs(state))
+            self.factors.append(self._factors(model.log_probs(state)))
         return number
 
-    def _factor(self, log_probs: FloatArray | float) -> FloatArray:
+    def _factors(self, log_probs: FloatArray) -> list[float]:
         weighted = self._config.lm_weight * (log_probs + self._config.lm_offset)
-        return np.asarray(np.exp(weighted + self._config.insertion_bonus))
+        factors: list[float] = np.exp(weighted + self._config.insertion_bonus).tolist()
+        return factors
 
     def log_score(self, labels: list[int]) -> float:
         """Sum over a sequence of classes."""
@@ -244,11 +173,11 @@ class _Search:
         # Below uniform, so that where no class may begin a note the blank is not improbable.
         self._min_prob = min(config.min_prob, 0.5 / n_classes)
         self._n_best, self._min_gap = config.n_best, min_gap
-        self._bonuses, self._tree = _Bonuses(config, model), _Tree(n_classes)
-        self._column = np.full(n_classes, -1)  # of a class among those tried in the frame
-        self._frame, self._log_scale = 0, 0.0
-        nothing, one = np.zeros(1, dtype=np.int64), np.ones(1)
-        self._beam = _Beam(nothing, nothing, nothing, one, np.zeros(1), nothing, one)
+        self._bonuses = _Bonuses(config, model)
+        self._frame, self._step_number, self._log_scale = 0, 0, 0.0
+        empty = Prefix(NO_NOTE, None, 0, self._bonuses.factors[0])
+        empty.in_blank, empty.seen = 1.0, 0
+        self._beam = [empty]
 
     def take(self, probs: FloatArray) -> None:
         """Go through frames in order; ``probs`` has shape (frames, n + 1)."""
@@ -259,7 +188,7 @@ class _Search:
             if done < t:
                 self._wait(probs[done:t])
             self._frame = begin + t
-            self._step(probs[t], np.flatnonzero(tried[t]))
+            self._step(probs[t].tolist(), np.flatnonzero(tried[t]).tolist())
             done = t + 1
         if done < len(probs):
             self._wait(probs[done:])
@@ -267,121 +196,110 @@ class _Search:
 
     def _wait(self, probs: FloatArray) -> None:
         """Frames in which no note begins: paths go on in their note, or in blanks."""
-        beam = self._beam
         blank = probs[:, NO_NOTE]
         # All divided by the product of the blanks, which every prefix shares.
-        going_on = np.cumprod(probs[:FADED, beam.label] / blank[:FADED, None], axis=0)  # (.., K)
-        going_on[:, beam.label == NO_NOTE] = 0.0
-        left = 1.0 + going_on[:-1].sum(axis=0)  # from the note into a blank, now or later
-        last = going_on[-1] if len(probs) <= FADED else 0.0
         self._log_scale += float(np.log(blank).sum())
-        self._beam = beam._replace(
-            in_blank=beam.in_blank + beam.in_note * left, in_note=beam.in_note * last
-        )
+        faded = {label: _fade(probs[:FADED, label] / blank[:FADED]) for label in self._labels()}
+        for prefix in self._beam:
+            left, last = faded[prefix.label]
+            prefix.in_blank += prefix.in_note * left
+            prefix.in_note *= last if len(probs) <= FADED else 0.0
 
-    def _step(self, p: FloatArray, classes: IntArray) -> None:
+    def _labels(self) -> set[int]:
+        return {prefix.label for prefix in self._beam}
+
+    def _step(self, p: list[float], classes: list[int]) -> None:
         """One frame, in which one of ``classes`` may begin a note."""
-        beam = self._beam
-        total = beam.in_blank + beam.in_note
-        in_blank = total * p[NO_NOTE]
-        in_note = beam.in_note * p[beam.label]
-        interval = classes - beam.label[:, None] + REACH  # (K, C)
-        begun = self._bonuses.rows[beam.state[:, None], interval] * p[classes]
-        begun *= np.where(interval == REACH, beam.in_blank[:, None], total[:, None])
-        if self._min_gap:
-            begun[self._too_soon()] = 0.0
-        into, source, column = self._begun_before(classes)
-        entry, share = beam.entry, beam.share
-        if len(into):
-            entering = begun[source, column]
-            begun[source, column] = 0.0
-            entry, share = self._merge_entries(into, source, entering, in_blank + in_note)
-            in_note[into] += entering
-        self._beam = beam._replace(in_blank=in_blank, in_note=in_note, entry=entry, share=share)
-        self._prune(beam, begun, classes)
+        begun: list[_Candidate] = []
+        entering: list[_Candidate] = []
+        blank = p[NO_NOTE]
+        for prefix in self._beam:
+            prefix.total = prefix.in_blank + prefix.in_note
+        # What would be dropped at once is not begun: the best will have this much or more.
+        floor = max(prefix.total for prefix in self._beam) * blank * self._floor
+        for prefix in self._beam:
+            if self._too_soon(prefix):
+                continue
+            for label in classes:
+                parted = prefix.in_blank if label == prefix.label else prefix.total
+                prob = parted * p[label] * prefix.factors[label - prefix.label + REACH]
+                longer = prefix.longer.get(label)
+                if longer is not None and longer.seen == self._step_number:
+                    entering.append((prob, longer, label, prefix.entry))
+                elif prob > floor:
+                    begun.append((prob, prefix, label, prefix.entry))
+        for prefix in self._beam:
+            prefix.in_blank = prefix.total * blank
+            prefix.in_note *= p[prefix.label]
+        for prob, prefix, _, entry in entering:
+            prefix.enter(prob, self._frame, entry)
+        self._prune(begun)
 
-    def _too_soon(self) -> NDArray[np.bool_]:
-        begins = np.array([self._tree.entry_frame[e] for e in self._beam.entry.tolist()])
-        return (begins >= 0) & (self._frame - begins < self._min_gap)
+    def _too_soon(self, prefix: Prefix) -> bool:
+        entry = prefix.entry
+        return entry is not None and self._frame - entry.frame < self._min_gap
 
-    def _begun_before(self, classes: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        """Prefixes in the beam that another one becomes by one of ``classes``: their places, the
-        others' places, and the classes' columns."""
-        node, label = self._beam.node, self._beam.label
-        self._column[classes] = np.arange(len(classes))
-        column = self._column[label]
-        self._column[classes] = -1
-        parent = self._tree.parent[node]
-        # A place may be stale, or beyond a beam that has shrunk.
-        source = np.minimum(self._tree.slot[parent], len(node) - 1)
-        into = np.flatnonzero((column >= 0) & (node[source] == parent))
-        return into, source[into], column[into]
+    def _prune(self, begun: list[_Candidate]) -> None:
+        """Keep the best of the prefixes there were and of those begun from them by a class."""
+        kept = self._candidates() + begun
+        best = max(kept, key=_score)[0]
+        floor = best * self._floor
+        kept = [candidate for candidate in kept if candidate[0] > floor]
+        if len(kept) > self._width:
+            kept.sort(key=_score, reverse=True)
+            del kept[self._width :]
+        self._step_number += 1
+        self._log_scale += math.log(best)
+        self._beam = []
+        for score, prefix, label, entry in kept:
+            one = prefix
+            if label == NO_NOTE:
+                one.in_blank /= best
+                one.in_note /= best
+            else:
+                one = self._longer(prefix, label)
+                one.begin(score / best, Entry(self._frame, entry))
+            one.seen = self._step_number
+            self._beam.append(one)
 
-    def _merge_entries(
-        self, into: IntArray, source: IntArray, entering: FloatArray, staying: FloatArray
-    ) -> tuple[IntArray, FloatArray]:
-        """Entries and shares after paths enter notes that other paths entered earlier."""
-        entry, share = self._beam.entry.copy(), self._beam.share.copy()
-        known = share[into] * staying[into]
-        for k in np.flatnonzero(entering > known).tolist():
-            entry[into[k]] = self._tree.enter(self._frame, int(self._beam.entry[source[k]]))
-        whole = staying[into] + entering
-        share[into] = np.maximum(entering, known) / np.where(whole > 0, whole, 1.0)
-        return entry, share
-
-    def _prune(self, before: _Beam, begun: FloatArray, classes: IntArray) -> None:
-        """Keep the best of the prefixes there were and of those begun from them, shape (K, C)."""
-        beam = self._beam
-        n_old = len(beam.node)
-        score = np.concatenate([beam.in_blank + beam.in_note, begun.ravel()])
-        best = float(score.max())
-        keep = np.flatnonzero(score > best * self._floor)
-        if len(keep) > self._width:
-            keep = np.sort(keep[np.argpartition(score[keep], -self._width)[-self._width :]])
-        n_kept = int(np.searchsorted(keep, n_old))
-        if n_kept < n_old:
-            beam = beam.at(keep[:n_kept])
-        if n_kept < len(keep):
-            rows, columns = np.divmod(keep[n_kept:] - n_old, len(classes))
-            beam = beam.joined(self._begin(before, rows, classes[columns], begun[rows, columns]))
-        self._log_scale += float(np.log(best))
-        self._beam = beam._replace(in_blank=beam.in_blank / best, in_note=beam.in_note / best)
-        self._tree.slot[beam.node] = np.arange(len(beam.node))
-
-    def _begin(self, before: _Beam, rows: IntArray, labels: IntArray, probs: FloatArray) -> _Beam:
-        """The prefixes at places ``rows`` of a beam, each a note longer."""
-        nodes, states, entries = [], [], []
-        steps = labels - before.label[rows]
-        for row, label, step in zip(rows.tolist(), labels.tolist(), steps.tolist(), strict=True):
-            nodes.append(self._tree.child(int(before.node[row]), label))
-            states.append(self._bonuses.after(int(before.state[row]), step))
-            entries.append(self._tree.enter(self._frame, int(before.entry[row])))
-        return _Beam(
-            np.array(nodes),
-            labels,
-            np.array(states),
-            np.zeros(len(rows)),
-            probs,
-            np.array(entries),
-            np.ones(len(rows)),
-        )
+    def _longer(self, prefix: Prefix, label: int) -> Prefix:
+        """The prefix one note longer."""
+        found = prefix.longer.get(label)
+        if found is None:
+            state = self._bonuses.after(prefix.state, label - prefix.label)
+            found = Prefix(label, prefix, state, self._bonuses.factors[state])
+            prefix.longer[label] = found
+        return found
 
     def hypotheses(self, log_probs: NDArray[np.floating]) -> list[Hypothesis]:
         """The best prefixes as whole sequences."""
-        beam = self._beam
-        total = beam.in_blank + beam.in_note
-        best = np.argsort(-total, kind="stable")[: self._n_best]
+        ranked = sorted(self._candidates(), key=_score, reverse=True)
         return [
-            self._hypothesis(
-                int(beam.node[k]), int(beam.entry[k]), float(np.log(total[k])), log_probs
-            )
-            for k in best
+            self._hypothesis(prefix, math.log(total), log_probs)
+            for total, prefix, *_ in ranked[: self._n_best]
+        ]
+
+    def _candidates(self) -> list[_Candidate]:
+        """The prefixes in the beam as they are."""
+        return [
+            (prefix.in_blank + prefix.in_note, prefix, NO_NOTE, prefix.entry)
+            for prefix in self._beam
         ]
 
     def _hypothesis(
-        self, node: int, entry: int, log_total: float, log_probs: NDArray[np.floating]
+        self, prefix: Prefix, log_total: float, log_probs: NDArray[np.floating]
     ) -> Hypothesis:
-        labels, frames = self._tree.labels(node), self._tree.frames(entry)
-        spikes = spikes_from(log_probs, labels, frames)
+        labels = prefix.labels()
+        spikes = spikes_from(log_probs, labels, prefix.frames())
         log_score = log_total + self._log_scale
         return Hypothesis(spikes, log_score, log_score - self._bonuses.log_score(labels))
+
+
+def _fade(going_on: FloatArray) -> tuple[float, float]:
+    """Of a probability in a note, frame by frame: what goes into blanks meanwhile, what is left."""
+    left, last = 1.0, 1.0
+    values = going_on.tolist()
+    for value in values[:-1]:
+        last *= value
+        left += last
+    return left, last * values[-1]
