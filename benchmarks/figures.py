@@ -104,6 +104,7 @@ def compute(rows: Sequence[Row]) -> Figure:
         shift = (6, (4, -10, 16)[number % 3])  # ours lie close together
         axes.annotate(look["label"], (seconds, 100 * rate), shift, textcoords="offset points")
     axes.set_xscale("log")
+    axes.set_xlim(right=20 * axes.get_xlim()[1])  # room for the last label
     axes.set_xlabel("processor seconds per minute of audio")
     axes.set_ylabel("note error rate in %, all conditions")
     return figure
@@ -146,10 +147,14 @@ def _looks(rows: Sequence[Row]) -> dict[str, Look]:
             "linewidth": 2.5 if system.startswith(OURS) else 1.2,
             "marker": "os^"[number // 10 % 3],
             "markersize": 3,
-            "label": system if n == max(clips.values()) else f"{system} ({n} clips)",
+            "label": system if n == max(clips.values()) else f"{system} ({_clips(n)})",
         }
         for number, (system, n) in enumerate(clips.items())
     }
+
+
+def _clips(n: int) -> str:
+    return "1 clip" if n == 1 else f"{n} clips"
 
 
 def _most_clips(rows: Sequence[Row], system: str) -> int:

@@ -303,9 +303,10 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def grouped(rows: Sequence[Row]) -> dict[tuple[str, str, str], list[Row]]:
-    """The seeds' rows by condition, noise and decoder."""
+    """The seeds' rows by condition, noise and decoder, in the order of the conditions."""
     groups: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
+    places = {name: place for place, name in enumerate(CONDITIONS)}
+    for row in sorted(rows, key=lambda row: places[row.condition]):  # later runs add to a file
         groups.setdefault((row.condition, row.heard, row.mode), []).append(row)
     return groups
 
@@ -352,11 +353,11 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         raise InputError(
             "figures need matplotlib; install it with: pip install 'seqmelody[bench]'"
         ) from None
-    names = list(dict.fromkeys(row.condition for row in rows))
+    groups = grouped(rows)
+    names = list(dict.fromkeys(name for name, _, _ in groups))
     heard = list(dict.fromkeys(row.heard for row in rows))
     figure = Figure(figsize=(11, (0.8 + 0.4 * len(names)) * len(heard)), layout="constrained")
     panels = figure.subplots(len(heard), 2, squeeze=False, sharey=True)
-    groups = grouped(rows)
     for line, noise in zip(panels, heard, strict=True):
         titles = {"note_error_rate": "note error rate", "conp_f1": "COnP F1"}
         for axes, (value, title) in zip(line, titles.items(), strict=True):
