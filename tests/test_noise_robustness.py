@@ -315,7 +315,7 @@ def test_a_system_looks_alike_in_all_panels() -> None:
     assert all(len(seen) == 1 for seen in colours.values())
     assert len({next(iter(seen)) for seen in colours.values()}) == 3
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["seqmelody_ctc", "a (1 clips)", "b"]
+    assert legend == ["seqmelody_ctc", "a (1 clip)", "b"]
 
 
 def test_old_files_are_read_and_foreign_ones_are_not(tmp_path: Path) -> None:
