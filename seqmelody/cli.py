@@ -116,6 +116,10 @@ def decode(
         ),
     ] = None,
     model: Model = None,
+    min_confidence: Annotated[
+        float,
+        typer.Option(metavar="SHARE", min=0, max=1, help="Leave out notes less certain than this."),
+    ] = 0.0,
     search: Annotated[
         str | None,
         typer.Option(
@@ -163,6 +167,7 @@ def decode(
       seqmelody decode take.wav -o take.mid
       seqmelody decode take.wav --mode window --format json
       seqmelody decode take.wav --mode both
+      seqmelody decode street.wav --min-confidence 0.5
       seqmelody decode take.wav --key 'D minor' --range A3-A5 --melody-model default
       seqmelody decode recordings/ solo.mp3 -o notes/
     """
@@ -170,7 +175,7 @@ def decode(
 
     choice = SearchChoice(search, beam, melody_model, key, pitch_range, shortest, notes)
     choice.check(mode)
-    if not run(make_plan(audio, format_name, output), mode, model, choice):
+    if not run(make_plan(audio, format_name, output), mode, model, choice, min_confidence):
         raise typer.Exit(1)
 
 

@@ -137,6 +137,7 @@ def transcribe(
     mode: str = "ctc",
     model: MelodyModel | str | os.PathLike[str] | None = None,
     options: SearchOptions | None = None,
+    min_confidence: float = 0.0,
 ) -> Transcription:
     """Recognise the melody of a recording.
 
@@ -149,6 +150,7 @@ def transcribe(
             they disagree; :mod:`seqmelody.decoding.joint`).
         model: a loaded model, the path of a checkpoint, or None for the shipped weights.
         options: of the CTC search; not for "window", which has none.
+        min_confidence: notes less certain are left out; 0 to 1.
 
     Returns:
         The notes, the recording's duration, and in mode "both" the places of disagreement.
@@ -159,6 +161,8 @@ def transcribe(
     """
     if mode not in DECODERS:
         raise InputError(f"mode {mode!r} is unknown; use one of {', '.join(DECODERS)}")
+    if not 0 <= min_confidence <= 1:
+        raise InputError(f"no confidence is {min_confidence:g}; use 0 to 1")
     waveform = _waveform(audio, sample_rate)
     if not isinstance(model, MelodyModel):
         model = load_model(model)
@@ -166,8 +170,9 @@ def transcribe(
         model.emissions(waveform), model.vocabulary, options or SearchOptions()
     )
     decoded = _calibrated(decoded, mode, model.calibrations)
+    notes = [note for note in decoded.notes if note.confidence >= min_confidence]
     duration = len(waveform) / audio_files.SAMPLE_RATE
-    return Transcription(decoded.notes, duration, list(decoded.disagreements))
+    return Transcription(notes, duration, list(decoded.disagreements))
 
 
 def _calibrated(decoded: Decoded, mode: str, curves: Calibrations) -> Decoded:

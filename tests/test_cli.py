@@ -45,15 +45,20 @@ class SearchOptions(NamedTuple):
     constraints: Constraints | None
 
 
-told: list[Any] = []  # the options that the stand-in was last given
+told: list[Any] = []  # the options and the confidence that the stand-in was last given
 
 
 def fake_transcribe(
-    audio: Path, *, mode: str = "ctc", model: object = None, options: object = None
+    audio: Path,
+    *,
+    mode: str = "ctc",
+    model: object = None,
+    options: object = None,
+    min_confidence: float = 0.0,
 ) -> SimpleNamespace:
     """One note as long as the recording; its pitch tells the mode."""
     assert model == "model"
-    told[:] = [options]
+    told[:] = [options, min_confidence]
     duration = len(load(audio)) / 16000
     notes = [Note(0.0, duration, PITCHES[mode], 0.9)]
     places = [Disagreement(0.5, 1.0, (), tuple(notes))] if mode == "both" else []
@@ -137,11 +142,11 @@ def test_disagreements_are_written(run: Run, capfd: pytest.CaptureFixture[str]) 
 def test_search_options_reach_the_library(run: Run) -> None:
     record("take.wav")
     assert run("decode", "take.wav") == 0
-    assert told == [None]
+    assert told == [None, 0.0]
     names = ("--search", "beam", "--beam", "8", "--key", "D minor", "--range", "C-1-G#5")
     rest = ("--shortest", "0.1", "--notes", "7", "--melody-model", "default")
     assert run("decode", "take.wav", *names, *rest) == 0
-    (options,) = told
+    options = told[0]
     assert options.search == "beam"
     assert options.beam == BeamConfig(width=8)
     assert options.constraints == Constraints("D minor", 0, 80, 0.1, 7)
@@ -170,6 +175,13 @@ def test_search_options_that_do_not_fit(
     out, err = capfd.readouterr()
     assert out == ""
     assert reason in err
+
+
+def test_the_confidence_reaches_the_library(run: Run) -> None:
+    record("take.wav")
+    assert run("decode", "take.wav", "--mode", "window", "--min-confidence", "0.5") == 0
+    assert told == [None, 0.5]
+    assert run("decode", "take.wav", "--min-confidence", "1.5") == 2
 
 
 @pytest.mark.parametrize("arguments", [("-o", "take.mid"), ("--format", "midi", "-o", "take.bin")])

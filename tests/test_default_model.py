@@ -8,6 +8,7 @@ import pytest
 
 from seqmelody.audio import load
 from seqmelody.decoding import MODES
+from seqmelody.errors import InputError
 from seqmelody.metrics import EditCounts, edit_counts, note_f1
 from seqmelody.model import MelodyModel, default_model_path, load_model
 from seqmelody.noise import mix_at_snr, white
@@ -73,6 +74,17 @@ def test_eight_equal_notes_are_eight(model: MelodyModel, instrument: str, mode: 
 def test_silence_and_noise_hold_no_melody(model: MelodyModel, mode: str) -> None:
     for waveform in (np.zeros(5 * RATE), 0.1 * np.random.default_rng(1).standard_normal(5 * RATE)):
         assert transcribe(waveform.astype(np.float32), RATE, mode=mode, model=model).notes == []
+
+
+def test_less_certain_notes_can_be_left_out(model: MelodyModel) -> None:
+    path = ROOT / "examples" / "ode_to_joy.flac"
+    notes = transcribe(path, model=model).notes
+    middle = sorted(note.confidence for note in notes)[len(notes) // 2]
+    kept = transcribe(path, model=model, min_confidence=middle).notes
+    assert kept == [note for note in notes if note.confidence >= middle]
+    assert 0 < len(kept) < len(notes)
+    with pytest.raises(InputError, match="0 to 1"):
+        transcribe(path, model=model, min_confidence=1.5)
 
 
 def test_level_and_channels_make_no_difference(model: MelodyModel) -> None:

@@ -160,7 +160,13 @@ def make_plan(audio: Sequence[Path], format_name: str | None, output: Path | Non
     return plan
 
 
-def run(plan: Plan, mode: str, model_path: Path | None, choice: SearchChoice | None = None) -> bool:
+def run(
+    plan: Plan,
+    mode: str,
+    model_path: Path | None,
+    choice: SearchChoice | None = None,
+    min_confidence: float = 0.0,
+) -> bool:
     """Decode and write every job; a broken recording is reported and does not stop the others.
 
     Returns:
@@ -188,7 +194,9 @@ def run(plan: Plan, mode: str, model_path: Path | None, choice: SearchChoice | N
     complete = True
     for job in track(plan.jobs, "decoding", console=console, transient=True, disable=quiet):
         try:
-            melody = transcribe(job.source, mode=mode, model=model, options=options)
+            melody = transcribe(
+                job.source, mode=mode, model=model, options=options, min_confidence=min_confidence
+            )
             data = plan.writer.render(melody.notes, melody.duration, melody.disagreements)
             write_notes(job.target, data)
         except SeqMelodyError as error:
