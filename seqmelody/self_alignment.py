@@ -99,7 +99,7 @@ def train_self_aligned(
                     label_recordings(entries, current, folder, config, by_rule=not trained)
         clips = ManifestClips(folder / "labels.jsonl", current.vocabulary)
         if number == 1 and not trained and _mostly_lists(entries):
-            _forget_places(current, train_config.seed)
+            current = _begun_afresh(current, train_config.seed)
         chosen = train_config if number == 0 else _of_later_rounds(train_config)
         path = train(current, clips if mix is None else mix(clips), folder, chosen)
         current = load_model(path)
@@ -177,14 +177,15 @@ def _mostly_lists(entries: Sequence[ManifestEntry]) -> bool:
     return 2 * sum(entry.all_notes is None for entry in entries) > len(entries)
 
 
-def _forget_places(model: MelodyModel, seed: int) -> None:
-    """Let the CTC head begin afresh on the encoder that it has taught.
+def _begun_afresh(model: MelodyModel, seed: int) -> MelodyModel:
+    """A new network to learn the times that ``model`` found.
 
-    From lists alone it found places for the notes that it never leaves again, with two notes in one
-    at some; now that the encoder also learns times, a new head finds better ones.
+    From lists alone a network finds places for the notes that it never leaves again, with two notes
+    in one at some; one that hears of times from its first step finds better ones, and sooner than
+    a network, or a CTC head, that has to unlearn them.
     """
     torch.manual_seed(seed)
-    model.ctc_head.classify.reset_parameters()
+    return MelodyModel(model.config)
 
 
 def _of_later_rounds(config: TrainConfig) -> TrainConfig:
