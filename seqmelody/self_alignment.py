@@ -5,7 +5,8 @@ round after it aligns the lists with the model of the round before, cuts the rec
 alignment into clips of some seconds (:mod:`seqmelody.clip_cutting`), and trains both heads on
 those. So the window head is trained without a single label that carried a time: those come from
 :mod:`seqmelody.salience`, in every round. A window head that has learned from these times only
-would add its own mistakes to theirs. One that came trained aligns by itself.
+would add its own mistakes to theirs. One that came trained aligns by itself. The network of round 0
+has done its work once its notes are timed: round 1 trains a new one, and the others go on from it.
 
 A run's folder holds ``round-0``, ``round-1``, ... , each a run of :func:`seqmelody.training.train`
 with its ``labels.jsonl`` (a manifest) and ``clips/``, and at the end ``model.safetensors``. While
