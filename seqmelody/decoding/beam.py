@@ -20,6 +20,7 @@ so that a frame seldom has more than a few prefixes and classes, for which array
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -181,29 +182,28 @@ class _Search:
 
     def take(self, probs: FloatArray) -> None:
         """Go through frames in order; ``probs`` has shape (frames, n + 1)."""
-        tried = probs > self._min_prob
-        tried[:, NO_NOTE] = False
+        # While all wait, they are divided by the blanks' probability, which every prefix shares.
+        odds = probs / probs[:, :1]
+        blanks = np.concatenate([[0.0], np.cumsum(np.log(probs[:, NO_NOTE]))]).tolist()
         begin, done = self._frame, 0
-        for t in np.flatnonzero(tried.any(axis=1)).tolist():
+        for t, classes in _tried(probs, self._min_prob):
             if done < t:
-                self._wait(probs[done:t])
+                self._wait(odds[done:t], blanks[t] - blanks[done])
             self._frame = begin + t
-            self._step(probs[t].tolist(), np.flatnonzero(tried[t]).tolist())
+            self._step(probs[t].tolist(), classes)
             done = t + 1
         if done < len(probs):
-            self._wait(probs[done:])
+            self._wait(odds[done:], blanks[-1] - blanks[done])
         self._frame = begin + len(probs)
 
-    def _wait(self, probs: FloatArray) -> None:
+    def _wait(self, odds: FloatArray, log_blank: float) -> None:
         """Frames in which no note begins: paths go on in their note, or in blanks."""
-        blank = probs[:, NO_NOTE]
-        # All divided by the product of the blanks, which every prefix shares.
-        self._log_scale += float(np.log(blank).sum())
-        faded = {label: _fade(probs[:FADED, label] / blank[:FADED]) for label in self._labels()}
+        self._log_scale += log_blank
+        faded = {label: _fade(odds[:FADED, label].tolist()) for label in self._labels()}
         for prefix in self._beam:
             left, last = faded[prefix.label]
             prefix.in_blank += prefix.in_note * left
-            prefix.in_note *= last if len(probs) <= FADED else 0.0
+            prefix.in_note *= last if len(odds) <= FADED else 0.0
 
     def _labels(self) -> set[int]:
         return {prefix.label for prefix in self._beam}
@@ -218,7 +218,7 @@ class _Search:
         # What would be dropped at once is not begun: the best will have this much or more.
         floor = max(prefix.total for prefix in self._beam) * blank * self._floor
         for prefix in self._beam:
-            if self._too_soon(prefix):
+            if self._min_gap and self._too_soon(prefix):
                 continue
             for label in classes:
                 parted = prefix.in_blank if label == prefix.label else prefix.total
@@ -295,11 +295,21 @@ class _Search:
         return Hypothesis(spikes, log_score, log_score - self._bonuses.log_score(labels))
 
 
-def _fade(going_on: FloatArray) -> tuple[float, float]:
+def _tried(probs: FloatArray, min_prob: float) -> Iterator[tuple[int, list[int]]]:
+    """Frames in which some class is more probable, and those classes."""
+    frames, classes = np.nonzero(probs[:, NO_NOTE + 1 :] > min_prob)
+    firsts = np.flatnonzero(np.diff(frames, prepend=-1))
+    every = (classes + NO_NOTE + 1).tolist()
+    for frame, (first, last) in zip(
+        frames[firsts].tolist(), itertools.pairwise([*firsts.tolist(), len(every)]), strict=True
+    ):
+        yield frame, every[first:last]
+
+
+def _fade(odds: list[float]) -> tuple[float, float]:
     """Of a probability in a note, frame by frame: what goes into blanks meanwhile, what is left."""
     left, last = 1.0, 1.0
-    values = going_on.tolist()
-    for value in values[:-1]:
-        last *= value
+    for odd in odds[:-1]:
+        last *= odd
         left += last
-    return left, last * values[-1]
+    return left, last * odds[-1]
