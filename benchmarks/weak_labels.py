@@ -53,7 +53,7 @@ HEARD = (Condition(), Condition("white", 0.0))
 DECODERS = ("ctc", "window")
 NETWORK = ModelConfig(
     vocabulary=Vocabulary(48, 83),
-    features=FeatureConfig(windows=(2048, 1024)),  # half of a small model's time
+    features=FeatureConfig(windows=(2048, 1024), attack_bands=0),  # half of a small model's time
     encoder=EncoderConfig(width=64, pitch_channels=8, dilations=(1, 2, 4), harmonics=(1, 2, 3)),
     window=WindowConfig(hidden=48),
 )

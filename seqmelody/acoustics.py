@@ -22,7 +22,8 @@ from seqmelody.noise import GENERATORS, mix_at_snr
 FloatArray = NDArray[np.float32]
 
 FAINTEST_POWER = 1e-8  # -80 dB
-LONGEST_DROPOUT_SECONDS = 0.012  # longer ones could as well part two equal notes
+LOG_NOISE_SPEED = (-0.35, 0.35)  # natural logarithm: 0.7 to 1.4 times
+LONGEST_DROPOUT_SECONDS = 0.006  # longer ones could as well part two equal notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class AcousticsConfig:
     band_limit_share: float = 0.12
     clip_share: float = 0.05
     codec_share: float = 0.04
-    dropout_share: float = 0.03
+    dropout_share: float = 0.02
 
 
 class Surroundings(NamedTuple):
@@ -97,12 +98,20 @@ def _one_noise(
 
 
 def _recorded_noise(n_samples: int, noises: SoundBank, rng: np.random.Generator) -> FloatArray:
-    """A stretch of a recording; shorter recordings are repeated."""
+    """A stretch of a recording, half of the time played faster or slower, so that a few recordings
+    stand for more places; shorter recordings are repeated."""
     i = int(rng.integers(len(noises)))
     length = noises.length(i)
-    if length <= n_samples:
-        return np.roll(np.resize(noises.read(i), n_samples), int(rng.integers(n_samples)))
-    return noises.read(i, int(rng.integers(length - n_samples)), n_samples)
+    speed = float(np.exp(rng.uniform(*LOG_NOISE_SPEED))) if rng.random() < 0.5 else 1.0
+    wanted = int(n_samples * speed) + 1
+    if length <= wanted:
+        stretch = np.roll(np.resize(noises.read(i), wanted), int(rng.integers(wanted)))
+    else:
+        stretch = noises.read(i, int(rng.integers(length - wanted)), wanted)
+    if speed == 1.0:
+        return stretch[:n_samples]
+    places = np.arange(n_samples) * speed
+    return np.interp(places, np.arange(wanted), stretch).astype(np.float32)
 
 
 def babble(n_samples: int, voices: SoundBank, rng: np.random.Generator) -> FloatArray:
@@ -220,7 +229,7 @@ def _through_recorder(
     if rng.random() < config.dropout_share:
         for start in rng.integers(len(sound), size=3):
             sound[
-                start : start + int(rng.uniform(0.003, LONGEST_DROPOUT_SECONDS) * SAMPLE_RATE)
+                start : start + int(rng.uniform(0.001, LONGEST_DROPOUT_SECONDS) * SAMPLE_RATE)
             ] = 0.0
     if rng.random() < config.codec_share:
         sound = _through_codec(sound, str(rng.choice(["MP3", "OGG"])))

@@ -356,6 +356,18 @@ def train(
     seed: Annotated[
         int | None, typer.Option(help="Of weights and clips.", show_default="the recipe's")
     ] = None,
+    muon: Annotated[
+        bool,
+        typer.Option("--muon", help="Turn the encoder's matrices by Muon: learns in fewer steps."),
+    ] = False,
+    bfloat16: Annotated[
+        bool,
+        typer.Option(
+            "--bfloat16",
+            help="Multiply in half the digits: about twice as fast on GPUs and processors that "
+            "have it (AVX-512 BF16, AMX), slower on others.",
+        ),
+    ] = False,
     self_align: Annotated[
         int,
         typer.Option(
@@ -376,13 +388,13 @@ def train(
 ) -> None:
     """Train a model; a run that was stopped goes on where it was (needs the train extra).
 
-    Writes RUN/model.safetensors and RUN/log.jsonl. Without options the settings are those that
-    made the shipped weights; --weak has gentler ones. Runs on a GPU if there is one.
+    Writes RUN/model.safetensors and RUN/log.jsonl. With --muon and --bfloat16 the settings are
+    those that made the shipped weights; --weak has gentler ones. Runs on a GPU if there is one.
 
     \b
     Examples:
-      seqmelody train runs/default --bank data/bank
-      torchrun --nproc_per_node 2 -m seqmelody train runs/default --bank data/bank
+      seqmelody train runs/default --bank data/bank --muon --bfloat16
+      torchrun --nproc_per_node 2 -m seqmelody train runs/default --bank data/bank --muon --bfloat16
       seqmelody train runs/mine --weak my_lists/ --init default --bank data/bank
       seqmelody train runs/both --manifest mine/manifest.jsonl --bank data/bank --bank-share 0.5
       seqmelody train runs/lists --manifest my_lists/ --self-align 2
@@ -400,6 +412,8 @@ def train(
         peak_rate=peak_rate,
         save_every=save_every,
         seed=seed,
+        muon=muon or None,
+        bfloat16=bfloat16 or None,
         weak=weak,
         bank_share=bank_share,
         augment=augment,

@@ -54,7 +54,7 @@ class ClipConfig:
     silent_share: float = 0.04  # no melody at all, noise only
     accompanied_share: float = 0.05  # another instrument plays, more softly
     struck_share: float = 0.6  # of instruments: their notes die away by themselves
-    take_share: float = 0.2  # cut from whole takes, where the bank has some
+    take_share: float = 0.25  # cut from whole takes, where the bank has some
     phrase: PhraseConfig = field(default_factory=PhraseConfig)
     acoustics: AcousticsConfig = field(default_factory=AcousticsConfig)
 

@@ -1,4 +1,7 @@
-"""Frame encoders: features (B, S, T, F) in, one vector of D numbers for each frame out (B, T, D).
+"""Frame encoders: features in, one vector of D numbers for each frame out (B, T, D).
+
+Features are a spectrogram (B, S, T, F) and, where the configuration has any, attack bands
+(B, T', A); see :mod:`seqmelody.features`.
 
 ``ENCODERS`` is the registry; an encoder states its ``output_size`` and the ``radius`` (frames on
 either side) that an output frame depends on.
@@ -27,6 +30,7 @@ class EncoderConfig:
     harmonics: tuple[float, ...] = (0.5, 1, 2, 3, 4, 5, 6, 8)
     pitch_channels: int = 24
     salience_channels: int = 2
+    attack_channels: int = 48
     width: int = 256
     expansion: int = 2
     kernel: int = 5
@@ -39,8 +43,8 @@ class Encoder(Protocol):
     output_size: int
     radius: int
 
-    def __call__(self, features: Tensor) -> Tensor:
-        """(B, S, T, F) to (B, T, D)."""
+    def __call__(self, features: Tensor, attacks: Tensor | None = None) -> Tensor:
+        """(B, S, T, F) and (B, T', A) to (B, T, D)."""
 
 
 class HarmonicFront(nn.Module):
@@ -63,6 +67,9 @@ class HarmonicFront(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, S, T, F) to (B, T, n, C)."""
+        device = features.device.type
+        if torch.is_autocast_enabled(device):  # before there are many times as many of them
+            features = features.to(torch.get_autocast_dtype(device))
         padded = F.pad(features, self.pad)
         bands = self.get_buffer("bands")
         around = padded[..., bands]  # (B, S, T, n, H * bands)
@@ -85,6 +92,27 @@ def _harmonic_bands(
     below = max(0, -int(band.min()))
     above = max(0, int(band.max()) - features.n_bands + 1)
     return (band + below).reshape(vocabulary.n_pitches, -1), (below, above)
+
+
+class AttackFront(nn.Module):
+    """From attack bands, several steps a frame, to a vector a frame: two convolutions over time."""
+
+    radius = 2  # frames on either side that a frame's vector depends on
+    kernel = 5  # steps
+
+    def __init__(self, config: EncoderConfig, features: FeatureConfig) -> None:
+        super().__init__()
+        self.steps, channels = features.attack_steps, config.attack_channels
+        self.look = nn.Conv1d(
+            features.attack_bands, channels, self.kernel, padding=self.kernel // 2
+        )
+        self.join = nn.Conv1d(channels, channels, 2 * self.steps, self.steps)
+
+    def forward(self, attacks: Tensor) -> Tensor:
+        """(B, T', A) to (B, T, C), T' = (T - 1) * steps + 1."""
+        steps = F.gelu(self.look(attacks.transpose(1, 2)))
+        padded = F.pad(steps, (self.steps, self.steps - 1))  # a frame sees the steps around it
+        return F.gelu(self.join(padded)).transpose(1, 2)
 
 
 class DilatedBlock(nn.Module):
@@ -113,7 +141,8 @@ class DilatedBlock(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """The default: harmonic front, then dilated convolutions over time; finite receptive field.
+    """The default: harmonic and attack front, then dilated convolutions over time; finite
+    receptive field.
 
     The output of a frame is the trunk's vector and, beside it, the front's salience of every pitch.
     """
@@ -124,6 +153,10 @@ class ConvEncoder(nn.Module):
         self.front = HarmonicFront(config, features, vocabulary)
         self.salience = nn.Linear(config.pitch_channels, config.salience_channels)
         self.enter = nn.Linear(config.pitch_channels * n, config.width)
+        self.attack: AttackFront | None = None
+        if features.attack_bands:
+            self.attack = AttackFront(config, features)
+            self.enter_attack = nn.Linear(config.attack_channels, config.width, bias=False)
         self.blocks = nn.Sequential(
             *(
                 DilatedBlock(config.width, config.expansion, config.kernel, d)
@@ -132,13 +165,17 @@ class ConvEncoder(nn.Module):
         )
         self.norm = nn.LayerNorm(config.width)
         self.output_size = config.width + config.salience_channels * n
-        self.radius = self.front.radius + (config.kernel // 2) * sum(config.dilations)
+        fronts = max(HarmonicFront.radius, AttackFront.radius if self.attack else 0)
+        self.radius = fronts + (config.kernel // 2) * sum(config.dilations)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, S, T, F) to (B, T, D)."""
+    def forward(self, features: Tensor, attacks: Tensor | None = None) -> Tensor:
+        """(B, S, T, F) and (B, T', A) to (B, T, D)."""
         pitches = self.front(features)  # (B, T, n, C)
         salience = self.salience(pitches).flatten(2)
-        trunk = self.norm(self.blocks(self.enter(pitches.flatten(2))))
+        entered = self.enter(pitches.flatten(2))
+        if self.attack is not None and attacks is not None:
+            entered = entered + self.enter_attack(self.attack(attacks))
+        trunk = self.norm(self.blocks(entered))
         return torch.cat([trunk, salience], dim=2)
 
 
@@ -163,8 +200,8 @@ class RecurrentEncoder(nn.Module):
         )
         self.output_size = 2 * (config.width // 2)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, S, T, F) to (B, T, D)."""
+    def forward(self, features: Tensor, attacks: Tensor | None = None) -> Tensor:
+        """(B, S, T, F) to (B, T, D); attacks are not heeded."""
         frames: Tensor = self.recur(F.gelu(self.enter(features.transpose(1, 2).flatten(2))))[0]
         return frames
 

@@ -1,8 +1,11 @@
-"""Log-frequency spectrogram: waveform in, (B, S, T, F) out.
+"""What the network is shown of a waveform: a log-frequency spectrogram, and attacks.
 
-Three bands a semitone, so that a tone a third of a semitone off is still told apart and transposing
+The spectrogram, (B, S, T, F), says what sounds. Three bands a semitone, so that a tone a third of a semitone off is still told apart and transposing
 a melody shifts its picture along F. Each of the S planes is one STFT window length: long windows
 part neighbouring low notes, and hold on to steady tones in noise; short ones show onsets.
+
+The attack bands, (B, T', A), say when: the level in a few broad bands every 5 ms, in windows of
+10 ms. The gap between two equal notes may be as short, and a window of 32 ms hardly shows it.
 
 Levels are made relative by a *local* mean (not the file's), so that every frame depends on a few
 seconds around it only: a file decoded whole or in chunks gives the same features.
@@ -16,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchaudio.functional import melscale_fbanks
 
 A4_HZ, A4_MIDI = 440.0, 69
 
@@ -31,6 +35,9 @@ class FeatureConfig:
     n_bands: int = 276  # 92 semitones: up to just under 8 kHz
     bands_per_semitone: int = 3
     level_frames: int = 101  # 2 s over which levels are averaged
+    attack_bands: int = 12  # broad bands; 0 leaves attacks out
+    attack_window: int = 160  # samples: 10 ms
+    attack_steps: int = 4  # from frame to frame: every 5 ms
 
     @property
     def hop_seconds(self) -> float:
@@ -86,6 +93,46 @@ class LogFrequencySpectrogram(nn.Module):
         by_band = log_power.transpose(1, 2)  # (B, F, T)
         mean = F.avg_pool1d(by_band, size, 1, size // 2, count_include_pad=False)
         return mean.transpose(1, 2)
+
+
+class AttackBands(nn.Module):
+    """Waveform (B, samples) to log power in broad bands, (B, T', A), relative to the surroundings.
+
+    Step k is centred at sample k * hop / attack_steps, so frame t of the spectrogram is step
+    t * attack_steps; T' = (T - 1) * attack_steps + 1. Levels are relative to the local mean power,
+    and the floor lies 50 dB under it: silence looks the same in a loud recording and a soft one.
+    """
+
+    FLOOR = 1e-5  # of the local mean power
+
+    def __init__(self, config: FeatureConfig) -> None:
+        super().__init__()
+        self.config = config
+        window = torch.hann_window(config.attack_window)
+        self.register_buffer("window", window / window.sum(), persistent=False)
+        bank = melscale_fbanks(
+            config.attack_window // 2 + 1,
+            50.0,
+            config.sample_rate / 2,
+            config.attack_bands,
+            config.sample_rate,
+        )
+        self.register_buffer("bank", bank, persistent=False)  # (bins, A)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Attack bands of a batch of waveforms (B, samples)."""
+        config, size = self.config, self.config.attack_window
+        step = config.hop // config.attack_steps
+        padded = F.pad(waveform, (size // 2, size // 2))
+        spectrum = torch.stft(
+            padded, size, step, window=self.get_buffer("window"), center=False, return_complex=True
+        )  # (B, bins, steps)
+        power = spectrum.real.square() + spectrum.imag.square()
+        power = power[..., : waveform.shape[1] // config.hop * config.attack_steps + 1]
+        bands = (power.transpose(1, 2) @ self.get_buffer("bank")).transpose(1, 2)  # (B, A, T')
+        around = config.level_frames * config.attack_steps | 1  # odd, so that it has a middle
+        local = F.avg_pool1d(bands, around, 1, around // 2, count_include_pad=False) + 1e-10
+        return 0.5 * torch.log10(bands / local + self.FLOOR).transpose(1, 2)
 
 
 def filterbank(config: FeatureConfig, window: int) -> Tensor:

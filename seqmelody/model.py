@@ -27,7 +27,7 @@ from seqmelody.calibration import Calibration, Calibrations
 from seqmelody.emission import Emission
 from seqmelody.encoders import ENCODERS, EncoderConfig
 from seqmelody.errors import CheckpointError, InputError
-from seqmelody.features import FeatureConfig, LogFrequencySpectrogram
+from seqmelody.features import AttackBands, FeatureConfig, LogFrequencySpectrogram
 from seqmelody.heads import CTCHead, WindowConfig, WindowHead
 from seqmelody.notes import Vocabulary
 from seqmelody.writers import write_atomically
@@ -56,6 +56,7 @@ class ModelConfig:
         data: dict[str, Any] = json.loads(text)
         features, encoder = data["features"], data["encoder"]
         features["windows"] = tuple(features["windows"])
+        features.setdefault("attack_bands", 0)  # checkpoints of before there were any
         encoder["harmonics"] = tuple(encoder["harmonics"])
         encoder["dilations"] = tuple(encoder["dilations"])
         return cls(
@@ -90,6 +91,7 @@ class MelodyModel(nn.Module):
         self.calibrations: dict[str, Calibration] = {}  # of decoders, by name
         classes = config.vocabulary.n_classes
         self.features = LogFrequencySpectrogram(config.features)
+        self.attacks = AttackBands(config.features) if config.features.attack_bands else None
         self.encoder = ENCODERS[config.encoder.name](
             config.encoder, config.features, config.vocabulary
         )
@@ -113,7 +115,11 @@ class MelodyModel(nn.Module):
 
     def forward(self, waveform: Tensor) -> Logits:
         """(B, samples) at the model's sample rate to the logits of both heads."""
-        frames = self.encoder(self.features(waveform))  # (B, T, D)
+        # In full precision, also where training is not: the logarithm of a little power needs it.
+        with torch.autocast(waveform.device.type, enabled=False):
+            features = self.features(waveform)  # (B, S, T, F)
+            attacks = None if self.attacks is None else self.attacks(waveform)  # (B, T', A)
+        frames = self.encoder(features, attacks)  # (B, T, D)
         window, onset = self.window_head(frames)
         return Logits(window, onset, self.ctc_head(frames))
 

@@ -74,7 +74,7 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         # Samples are seldom cut at the very attack; each of them has its own silence before it.
         late_spread=float(rng.uniform(0.0, 0.09)) if rng.random() < 0.15 else 0.0,
         # Pipes and voices cannot sound two notes at once; bowed strings can, a little.
-        handover_seconds=float(rng.uniform(0.008, 0.05))
+        handover_seconds=float(10 ** rng.uniform(-2.4, -1.3))
         if rng.random() < (0.85 if continuous else 0.3)
         else 0.0,
         slur_share=float(rng.uniform(0.0, 1.0)) if continuous else 0.0,
@@ -82,7 +82,8 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         abrupt_seconds=float(10 ** rng.uniform(-2.7, -1.8))
         if continuous and rng.random() < 0.25
         else 0.0,
-        repeat_gap_seconds=float(rng.uniform(0.0, 0.04)) if rng.random() < 0.6 else 0.0,
+        # A tongue stops the air for a hundredth of a second; a keyboard player lifts for longer.
+        repeat_gap_seconds=float(10 ** rng.uniform(-2.5, -1.3)) if rng.random() < 0.7 else 0.0,
         tremolo_db=float(rng.uniform(0.5, 5.0)) if rng.random() < 0.08 else 0.0,
         tremolo_rate=float(rng.uniform(3.0, 9.0)),
     )

@@ -102,7 +102,7 @@ class FrameNetwork(Network):
 
     def __init__(self, outputs: int, width: int, encoder: str) -> None:
         super().__init__()
-        features = FeatureConfig()
+        features = FeatureConfig(attack_bands=0)
         config = EncoderConfig(
             encoder, pitch_channels=12, width=width, dilations=(1, 2, 4, 8)
         )  # the other settings are those of the shipped weights
