@@ -179,10 +179,7 @@ def train(
     model.calibrations = {}  # those of the weights it had
     run.mkdir(parents=True, exist_ok=True)
     # batch_size counts the clips of all processes together, so their number changes nothing else
-    accelerator = Accelerator(
-        mixed_precision="bf16" if config.bfloat16 else "no",
-        dataloader_config=DataLoaderConfiguration(split_batches=True),
-    )
+    accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
     mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.mean_decay))  # type: ignore[no-untyped-call]
     mean.to(accelerator.device)
     wrapped, *optimizers = accelerator.prepare(model, *_optimizers(model, config))
@@ -207,7 +204,10 @@ def train(
                 for group in optimizer.param_groups:
                     group["lr"] = rate
                 optimizer.zero_grad()
-            losses = joint_losses(wrapped(batch.waveform), batch, config.label_prior)
+            with torch.autocast(accelerator.device.type, torch.bfloat16, config.bfloat16):
+                halves = wrapped(batch.waveform)
+            logits = Logits(*(part.float() for part in halves))
+            losses = joint_losses(logits, batch, config.label_prior)
             accelerator.backward(losses.total(config))
             norm = accelerator.clip_grad_norm_(wrapped.parameters(), config.gradient_norm)
             for optimizer in optimizers:

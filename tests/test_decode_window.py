@@ -13,7 +13,7 @@ PAIR = Vocabulary(60, 61)
 
 
 def brute_force(
-    log_probs: Array, begin: Array, stay: Array, shortest: int
+    log_probs: Array, begin: Array, stay: Array, shortest: int, repeat_bonus: float = 0.0
 ) -> list[tuple[int, int, int]]:
     """(class, first frame, frame after the last) of the notes of the best segmentation."""
     n_frames, n_classes = log_probs.shape
@@ -27,6 +27,8 @@ def brute_force(
         extend(t + 1, score + log_probs[t, 0] + stay[t], notes)
         for label in range(1, n_classes):
             total = score + begin[t] + log_probs[t, label]
+            if notes and notes[-1][0] == label and notes[-1][2] == t:
+                total += repeat_bonus
             for end in range(t + 1, n_frames + 1):
                 if end > t + 1:
                     total += log_probs[end - 1, label] + stay[end - 1]
@@ -44,10 +46,11 @@ def test_best_path_equals_brute_force(seed: int) -> None:
     log_probs = np.log(rng.dirichlet(np.full(3, 0.3), n_frames) + 1e-12)
     onset = rng.uniform(0.01, 0.99, n_frames)
     begin, stay = np.log(onset), np.log1p(-onset)
-    classes, begins = _best_path(log_probs, begin, stay, shortest)
+    bonus = float(rng.uniform(0, 1.5)) * (seed % 2)
+    classes, begins = _best_path(log_probs, begin, stay, shortest, bonus)
     expected = np.zeros(n_frames, int)
     expected_begins = np.zeros(n_frames, bool)
-    for label, first, end in brute_force(log_probs, begin, stay, shortest):
+    for label, first, end in brute_force(log_probs, begin, stay, shortest, bonus):
         expected[first:end] = label
         expected_begins[first] = True
     np.testing.assert_array_equal(classes, expected)

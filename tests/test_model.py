@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from seqmelody.encoders import EncoderConfig
 from seqmelody.errors import CheckpointError, InputError
-from seqmelody.features import FeatureConfig, LogFrequencySpectrogram
+from seqmelody.features import AttackBands, FeatureConfig, LogFrequencySpectrogram
 from seqmelody.heads import WindowConfig
 from seqmelody.model import MelodyModel, ModelConfig, load_model, save_model
 from seqmelody.notes import Vocabulary
@@ -91,6 +91,27 @@ def test_a_tone_stands_at_its_band() -> None:
         assert int(planes[0, 50].argmax()) == round((pitch - 27) * 3)
 
 
+def test_attack_bands_show_a_gap_of_five_milliseconds_that_the_spectrogram_hides() -> None:
+    tone = np.sin(2 * np.pi * 440 * np.arange(32_000) / 16_000)
+    tone[16_000:16_080] = 0.0
+    config, waveform = FeatureConfig(), torch.from_numpy(0.1 * tone.astype(np.float32))[None]
+    steps = AttackBands(config)(waveform)[0]  # (T', A)
+    assert steps.shape == (100 * config.attack_steps + 1, config.attack_bands)
+    own = steps[:, int(steps[150].argmax())]
+    assert int(own[100:300].argmin()) + 100 in (200, 201)  # 5 ms a step: at 1.000 to 1.005 s
+    assert float(own[150] - own[100:300].min()) > 0.25  # 5 dB
+    finest = LogFrequencySpectrogram(config)(waveform)[0, -1]  # (T, F), windows of 32 ms
+    band = finest[25:75, (69 - 27) * 3]
+    assert float(band.max() - band.min()) < 0.15  # 3 dB
+
+
+def test_attack_bands_are_relative_to_the_level() -> None:
+    bands = AttackBands(FeatureConfig())
+    waveform = torch.from_numpy(noise(2.0))[None]
+    torch.testing.assert_close(bands(waveform), bands(0.03 * waveform), atol=0.01, rtol=0)
+    assert torch.isfinite(bands(torch.zeros(1, 5000))).all()
+
+
 def test_short_and_silent_clips_pass() -> None:
     model = random_model()
     for n_samples in (1, 319, 320, 5000):
@@ -116,6 +137,15 @@ def test_saved_and_loaded_models_are_equal(tmp_path: Path) -> None:
 def test_default_configuration_survives_json() -> None:
     config = ModelConfig()
     assert ModelConfig.from_json(config.to_json()) == config
+
+
+def test_configurations_of_before_attack_bands_have_none() -> None:
+    data = json.loads(SMALL.to_json())
+    for name in ("attack_bands", "attack_window", "attack_steps"):
+        del data["features"][name]
+    del data["encoder"]["attack_channels"]
+    model = MelodyModel(ModelConfig.from_json(json.dumps(data)))
+    assert not any("attack" in name for name in model.state_dict())
 
 
 def test_unusable_checkpoints_are_named(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def best_segmentation(
     min_seconds: float = 0.06,
     change_cost: float = 0.0,
     onset_weight: float = 2.2,
+    repeat_bonus: float = 0.0,
 ) -> list[Note]:
     """The most probable melody, given each window's class and onset probabilities.
 
@@ -43,6 +44,8 @@ def best_segmentation(
         min_seconds: no note is shorter.
         change_cost: what beginning a note costs besides its onset cue, in nats.
         onset_weight: how much the onset cue counts.
+        repeat_bonus: nats for beginning the note that sounds anew: a new pitch is told by its
+            class as well, a repeated one by its cue alone.
 
     Returns:
         Notes by onset. Confidence is the mean posterior of the note's windows.
@@ -51,7 +54,9 @@ def best_segmentation(
         return []
     shortest = shortest_run(min_seconds, emission)
     begin, stay = onset_scores(emission, onset_weight)
-    classes, begins = _best_path(emission.log_probs, begin - change_cost, stay, shortest)
+    classes, begins = _best_path(
+        emission.log_probs, begin - change_cost, stay, shortest, repeat_bonus
+    )
     return _notes(classes, begins, emission, vocabulary)
 
 
@@ -95,6 +100,7 @@ def _best_path(
     begin: NDArray[np.float64],
     stay: NDArray[np.float64],
     shortest: int,
+    repeat_bonus: float = 0.0,
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Class of each frame and whether a note begins there.
 
@@ -103,6 +109,7 @@ def _best_path(
     """
     n_frames, n_classes = log_probs.shape
     score = np.full((shortest, n_classes), -np.inf, dtype=np.float64)
+    every = np.arange(n_classes)
     silence = 0.0  # best score that ends in "no note"
     came = np.zeros((n_frames, n_classes), dtype=np.int16)  # where a note begun here came from
     grew = np.zeros((n_frames, n_classes), dtype=bool)  # last row: by staying, not by growing up
@@ -111,14 +118,16 @@ def _best_path(
         free = score[-1]
         best = int(free.argmax())
         source, entry = (NO_NOTE, silence) if silence >= free[best] else (best, float(free[best]))
-        came[t] = source
         hushed[t] = source
-        grown = score[-2] if shortest > 1 else np.full(n_classes, entry + begin[t] - stay[t])
+        again = free + repeat_bonus
+        came[t] = np.where(again > entry, every, source)
+        entries = np.maximum(again, entry) + begin[t]
+        grown = score[-2] if shortest > 1 else entries - stay[t]
         grew[t] = free >= grown
         last = np.maximum(free, grown) + stay[t]
         if shortest > 1:
             score[1:-1] = score[:-2] + stay[t]
-            score[0] = entry + begin[t]
+            score[0] = entries
         score[-1] = last
         score += log_probs[t]
         score[:, NO_NOTE] = -np.inf
