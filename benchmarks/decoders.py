@@ -54,6 +54,7 @@ class Heard(NamedTuple):
     condition: str
     emission: Emission
     pitches: tuple[int, ...]
+    clip: str = ""  # its name within the set
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,7 @@ def hear(
             + ("" if condition.snr_db is None else f" {condition.snr_db:g} dB"),
             model.emissions(bench.apply(clip, condition)).ctc,
             tuple(round(note.pitch) for note in clip.notes),
+            clip.name,
         )
         for folder in folders
         for condition in todo

@@ -2,9 +2,10 @@
 
     python -m benchmarks.melody_model --output benchmarks/results/melody_model.md
 
-Every clip is heard once in every condition; the CTC emission is then searched by the best path (the
+Every clip is heard in every condition, noisy ones once a seed; the CTC emission is then searched by the best path (the
 default), by the beam, and by the beam with the melody model, each as ``seqmelody decode`` does it.
-Differences from the best path are paired, with 95 % bootstrap intervals over clips. The tunes of
+Differences from the best path are paired, with 95 % bootstrap intervals over clips, each with all
+its seeds. The tunes of
 ``real`` and of the public set were not used to train the melody model; the melodies of ``piano8``
 are random, so there is nothing for it to know.
 """
@@ -57,7 +58,7 @@ def melody_model(
     snr: Annotated[str, typer.Option(help="SNRs in dB, parted by commas.")] = "0,-5,-10",
     limit: Annotated[int | None, typer.Option(min=1, help="Clips of each set.")] = None,
     model: Annotated[Path | None, typer.Option(help="SeqMelody checkpoint.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the noise, from 0.")] = 1,
     output: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path(
         "benchmarks/results/melody_model.md"
     ),
@@ -66,7 +67,10 @@ def melody_model(
     try:
         make_folder(output.parent)
         todo = conditions(words(noises), decibels(snr))
-        heard, vocabulary = hear(set_folders(sets, dev), todo, dev, limit, model, seed)
+        folders = set_folders(sets, dev)
+        heard, vocabulary = hear(folders, todo, dev, limit, model, 0)
+        for seed in range(1, seeds):
+            heard += hear(folders, todo[1:], dev, limit, model, seed)[0]  # clean is clean
     except SeqMelodyError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
@@ -80,13 +84,22 @@ def compare(heard: Sequence[Heard], vocabulary: Vocabulary) -> Iterator[Result]:
     for clip in heard:
         groups[clip.condition].append(clip)
     for condition, clips in groups.items():
-        notes = [len(clip.pitches) for clip in clips]
+        names = [clip.clip or str(number) for number, clip in enumerate(clips)]
+        notes = _by_clip(names, [len(clip.pitches) for clip in clips])
         first: list[int] = []
         for search in SEARCHES:
-            errors = [_errors(clip, search, vocabulary) for clip in clips]
+            errors = _by_clip(names, [_errors(clip, search, vocabulary) for clip in clips])
             first = first or errors
             change = rate_interval([a - b for a, b in zip(errors, first, strict=True)], notes)
             yield Result(condition, search, sum(errors) / sum(notes), change)
+
+
+def _by_clip(names: Sequence[str], counts: Sequence[int]) -> list[int]:
+    """Sums over the seeds of each clip."""
+    sums: dict[str, int] = defaultdict(int)
+    for name, count in zip(names, counts, strict=True):
+        sums[name] += count
+    return list(sums.values())
 
 
 def _errors(clip: Heard, search: str, vocabulary: Vocabulary) -> int:

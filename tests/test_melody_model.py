@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("typer")
 
 from benchmarks.decoders import Heard
-from benchmarks.melody_model import SEARCHES, compare, report
+from benchmarks.melody_model import SEARCHES, _by_clip, compare, report
 from seqmelody.emission import Emission
 from seqmelody.notes import Vocabulary
 
@@ -36,3 +36,11 @@ def test_what_is_said_beyond_doubt_no_search_changes() -> None:
 def test_the_first_search_has_no_errors_and_all_still_compare() -> None:
     results = list(compare([heard((60,), (60,))], VOCABULARY))
     assert [r.note_error_rate for r in results] == [0.0] * 3
+
+
+def test_the_seeds_of_a_clip_count_as_one_clip() -> None:
+    right, wrong = heard((60, 62), (60, 62)), heard((60, 62), (60, 61))
+    clips = [right._replace(clip="a"), wrong._replace(clip="a"), right._replace(clip="b")]
+    results = list(compare(clips, VOCABULARY))
+    assert [r.note_error_rate for r in results] == [pytest.approx(1 / 6)] * 3
+    assert _by_clip(["a", "a", "b"], [1, 2, 4]) == [3, 4]
