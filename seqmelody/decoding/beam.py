@@ -161,7 +161,9 @@ def beam_search(
 
 def _blocks(log_probs: NDArray[np.floating]) -> Iterator[FloatArray]:
     for begin in range(0, len(log_probs), BLOCK):
-        yield np.maximum(np.exp(log_probs[begin : begin + BLOCK], dtype=np.float64), TINY)
+        # In the digits that there are: half as many take a quarter of the time.
+        probs = np.exp(log_probs[begin : begin + BLOCK]).astype(np.float64)
+        yield np.maximum(probs, TINY, out=probs)
 
 
 class _Search:
@@ -182,28 +184,30 @@ class _Search:
 
     def take(self, probs: FloatArray) -> None:
         """Go through frames in order; ``probs`` has shape (frames, n + 1)."""
-        # While all wait, they are divided by the blanks' probability, which every prefix shares.
-        odds = probs / probs[:, :1]
         blanks = np.concatenate([[0.0], np.cumsum(np.log(probs[:, NO_NOTE]))]).tolist()
         begin, done = self._frame, 0
         for t, classes in _tried(probs, self._min_prob):
             if done < t:
-                self._wait(odds[done:t], blanks[t] - blanks[done])
+                self._wait(probs[done:t], blanks[t] - blanks[done])
             self._frame = begin + t
             self._step(probs[t].tolist(), classes)
             done = t + 1
         if done < len(probs):
-            self._wait(odds[done:], blanks[-1] - blanks[done])
+            self._wait(probs[done:], blanks[-1] - blanks[done])
         self._frame = begin + len(probs)
 
-    def _wait(self, odds: FloatArray, log_blank: float) -> None:
+    def _wait(self, probs: FloatArray, log_blank: float) -> None:
         """Frames in which no note begins: paths go on in their note, or in blanks."""
         self._log_scale += log_blank
-        faded = {label: _fade(odds[:FADED, label].tolist()) for label in self._labels()}
+        # All are divided by the blanks' probability, which every prefix shares.
+        near = probs[:FADED]
+        faded = {
+            label: _fade((near[:, label] / near[:, NO_NOTE]).tolist()) for label in self._labels()
+        }
         for prefix in self._beam:
             left, last = faded[prefix.label]
             prefix.in_blank += prefix.in_note * left
-            prefix.in_note *= last if len(odds) <= FADED else 0.0
+            prefix.in_note *= last if len(probs) <= FADED else 0.0
 
     def _labels(self) -> set[int]:
         return {prefix.label for prefix in self._beam}
