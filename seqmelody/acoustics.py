@@ -111,7 +111,7 @@ def _recorded_noise(n_samples: int, noises: SoundBank, rng: np.random.Generator)
     if speed == 1.0:
         return stretch[:n_samples]
     places = np.arange(n_samples) * speed
-    return np.interp(places, np.arange(wanted), stretch).astype(np.float32)
+    return np.asarray(np.interp(places, np.arange(wanted), stretch), dtype=np.float32)
 
 
 def babble(n_samples: int, voices: SoundBank, rng: np.random.Generator) -> FloatArray:

@@ -4,8 +4,8 @@ The joint loss is window cross-entropy and onset cross-entropy where notes are a
 everywhere. What is kept is the running mean of the weights, which is steadier than the last step's.
 
 Two settings make training from scratch on much data faster, and are off by default: ``muon`` turns
-the encoder's matrices by Muon (Jordan et al., 2024), at the size of AdamW's steps (Liu et al., "Muon
-is scalable for LLM training", 2025), and ``bfloat16`` multiplies in half the digits.
+the encoder's matrices by Muon (Jordan et al., 2024), at the size of AdamW's steps (Liu et al.,
+"Muon is scalable for LLM training", 2025), and ``bfloat16`` multiplies in half the digits.
 
 Three settings help where there are lists only, and are off by default. CTC starts with a blank on
 every path, and many a run stays there: ``blank_bias`` makes blanks rarer from the first step,
@@ -242,9 +242,7 @@ def _optimizers(model: MelodyModel, config: TrainConfig) -> list[torch.optim.Opt
     ]
     if matrices:
         optimizers.append(
-            torch.optim.Muon(
-                matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"
-            )
+            torch.optim.Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
         )
     return optimizers
 
