@@ -5,9 +5,8 @@
 Every clip is heard in every condition, noisy ones once a seed; the CTC emission is then searched by
 the best path (the default), by the beam, and by the beam with the melody model, each as ``seqmelody
 decode`` does it. Differences from the best path are paired, with 95 % bootstrap intervals over
-clips, each with all its seeds. The tunes of
-``real`` and of the public set were not used to train the melody model; the melodies of ``piano8``
-are random, so there is nothing for it to know.
+clips, each with all its seeds. The tunes of ``real`` and of the public set were not used to train
+the melody model; the melodies of ``piano8`` are random, so there is nothing for it to know.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What the network is shown of a waveform: a log-frequency spectrogram, and attacks.
 
-The spectrogram, (B, S, T, F), says what sounds. It has three bands a semitone, so that a tone a third
-of a semitone off is still told apart and transposing a melody shifts its picture along F. Each of
-the S planes is one STFT window length: long windows part neighbouring low notes, and hold on to
-steady tones in noise; short ones show onsets.
+The spectrogram, (B, S, T, F), says what sounds. It has three bands a semitone, so that a tone a
+third of a semitone off is still told apart and transposing a melody shifts its picture along F.
+Each of the S planes is one STFT window length: long windows part neighbouring low notes, and hold
+on to steady tones in noise; short ones show onsets.
 
 The attack bands, (B, T', A), say when: the level in a few broad bands every 5 ms, in windows of
 10 ms. The gap between two equal notes may be as short, and a window of 32 ms hardly shows it.
