@@ -1,7 +1,7 @@
-"""Training: the losses, the schedule, and a loop that can stop anywhere and go on exactly.
+"""Training: the schedule, the optimisers, and a loop that can stop anywhere and go on exactly.
 
-The joint loss is window cross-entropy and onset cross-entropy where notes are aligned, and CTC
-everywhere. What is kept is the running mean of the weights, which is steadier than the last step's.
+The losses are those of :mod:`seqmelody.losses`. What is kept is the running mean of the weights,
+which is steadier than the last step's.
 
 Two settings make training from scratch on much data faster, and are off by default: ``muon`` turns
 the encoder's matrices by Muon (Jordan et al., 2024), at the size of AdamW's steps (Liu et al.,
@@ -22,17 +22,17 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import torch
 from rich.progress import Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
-from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
-from seqmelody.datasets import UNKNOWN, Batch, Collate, Example
+from seqmelody.datasets import Batch, Collate, Example
 from seqmelody.errors import InputError
+from seqmelody.losses import Losses, joint_losses
 from seqmelody.model import Logits, MelodyModel, save_model
 from seqmelody.notes import NO_NOTE
 from seqmelody.writers import write_atomically
@@ -60,78 +60,6 @@ class TrainConfig:
     curriculum_steps: int = 0  # until all examples take part
     muon: bool = False  # for the encoder's matrices; the rest has AdamW anyway
     bfloat16: bool = False  # on processors and GPUs that have it; elsewhere it is slow
-
-
-class Losses(NamedTuple):
-    """Parts of the joint loss; each is a mean, of frames or of clips."""
-
-    window: Tensor
-    onset: Tensor
-    ctc: Tensor
-
-    def total(self, config: TrainConfig) -> Tensor:
-        """The weighted sum that is minimised."""
-        return self.window + config.onset_weight * self.onset + config.ctc_weight * self.ctc
-
-
-def joint_losses(logits: Logits, batch: Batch, label_prior: float = 0.0) -> Losses:
-    """Window cross-entropy, onset cross-entropy and CTC (Graves et al., 2006) of a batch."""
-    known = batch.classes != UNKNOWN
-    classes = batch.classes.flatten()
-    window = F.cross_entropy(logits.window.flatten(0, 1), classes, ignore_index=UNKNOWN)
-    onset = F.binary_cross_entropy_with_logits(logits.onset[known], batch.onsets[known])
-    if not known.any():  # all weak: the mean of nothing is NaN; 0, but still a function of all
-        window, onset = 0.0 * logits.window.sum(), 0.0 * logits.onset.sum()
-    return Losses(window, onset, ctc_loss(logits.ctc, batch, label_prior))
-
-
-def ctc_loss(logits: Tensor, batch: Batch, label_prior: float = 0.0) -> Tensor:
-    """CTC loss per note, mean over clips.
-
-    With a ``label_prior`` a, posteriors are divided by (prior)^a, as in Huang et al., "Less peaky
-    and more accurate CTC forced alignment by label priors" (ICASSP 2024): a blank that is said too
-    often costs more, so notes last longer and no run is caught in blanks alone. Their prior is of
-    every label, over an epoch. Here it tells blank from note only, which a batch is enough for.
-
-    Args:
-        logits: of the CTC head, (B, T, n + 1).
-        batch: the lists.
-        label_prior: the exponent.
-    """
-    log_probs = F.log_softmax(logits, dim=2)
-    if label_prior:
-        return _ctc_with_prior(log_probs, batch, label_prior)
-    return F.ctc_loss(
-        log_probs.transpose(0, 1),  # (T, B, n + 1)
-        batch.labels,
-        batch.frames,
-        batch.label_lengths,
-        blank=NO_NOTE,
-        zero_infinity=True,  # a list too long for its clip teaches nothing, and must not break all
-    )
-
-
-def _ctc_with_prior(log_probs: Tensor, batch: Batch, exponent: float) -> Tensor:
-    filled = torch.arange(log_probs.shape[1], device=log_probs.device) < batch.frames[:, None]
-    blank = log_probs.detach()[filled][:, NO_NOTE].exp().mean().clamp(1e-3, 1 - 1e-3)
-    n_notes = log_probs.shape[2] - 1
-    prior = ((1 - blank) / n_notes).repeat(n_notes + 1)
-    prior[NO_NOTE] = blank
-    scaled = log_probs - exponent * prior.log()
-    losses = F.ctc_loss(
-        scaled.transpose(0, 1),
-        batch.labels,
-        batch.frames,
-        batch.label_lengths,
-        blank=NO_NOTE,
-        reduction="none",
-        zero_infinity=True,
-    )
-    # torch takes its input for normalised: the gradient that it returns is too large by exp(input).
-    # This takes that away and leaves the value as it is.
-    excess = (scaled.exp().sum(dim=2) * filled).sum(dim=1) * (losses != 0)  # 0: did not fit
-    losses = losses - (excess - excess.detach())
-    return (losses / batch.label_lengths.clamp(min=1)).mean()
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
@@ -200,18 +128,7 @@ def train(
         for step, batch in enumerate(loader, start=start):
             wrapped.train()
             rate = learning_rate(step, config)
-            for optimizer in optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-                optimizer.zero_grad()
-            with torch.autocast(accelerator.device.type, torch.bfloat16, config.bfloat16):
-                halves = wrapped(batch.waveform)
-            logits = Logits(*(part.float() for part in halves))
-            losses = joint_losses(logits, batch, config.label_prior)
-            accelerator.backward(losses.total(config))
-            norm = accelerator.clip_grad_norm_(wrapped.parameters(), config.gradient_norm)
-            for optimizer in optimizers:
-                optimizer.step()
+            losses, norm = _step(accelerator, wrapped, batch, optimizers, rate, config)
             mean.update_parameters(model)
             if step % 10 == 0:
                 row = _row(step, rate, losses, norm, time.monotonic() - clock)
@@ -229,6 +146,30 @@ def train(
                 if on_save and accelerator.check_trigger():  # by any process, for all
                     break
     return out
+
+
+def _step(
+    accelerator: Any,
+    model: Any,
+    batch: Batch,
+    optimizers: list[Any],
+    rate: float,
+    config: TrainConfig,
+) -> tuple[Losses, Tensor]:
+    """One change of the weights; the losses before it, and the norm of their gradient."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad()
+    with torch.autocast(accelerator.device.type, torch.bfloat16, config.bfloat16):
+        parts = model(batch.waveform)
+    losses = joint_losses(Logits(*(part.float() for part in parts)), batch, config.label_prior)
+    total = losses.total(onset_weight=config.onset_weight, ctc_weight=config.ctc_weight)
+    accelerator.backward(total)
+    norm: Tensor = accelerator.clip_grad_norm_(model.parameters(), config.gradient_norm)
+    for optimizer in optimizers:
+        optimizer.step()
+    return losses, norm
 
 
 def _optimizers(model: MelodyModel, config: TrainConfig) -> list[torch.optim.Optimizer]:

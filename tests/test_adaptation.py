@@ -20,11 +20,12 @@ from seqmelody.encoders import EncoderConfig
 from seqmelody.errors import InputError
 from seqmelody.heads import WindowConfig
 from seqmelody.list_reading import EditCosts
+from seqmelody.losses import ctc_loss
 from seqmelody.manifests import ManifestEntry
 from seqmelody.model import MelodyModel, ModelConfig, load_model
 from seqmelody.notes import Vocabulary
 from seqmelody.self_alignment import SelfAlignConfig
-from seqmelody.training import TrainConfig, ctc_loss
+from seqmelody.training import TrainConfig
 
 SMALL = ModelConfig(
     vocabulary=Vocabulary(48, 76),
