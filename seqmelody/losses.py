@@ -1,4 +1,4 @@
-"""What training minimises: cross-entropy of windows and onsets where times are known, CTC always."""
+"""What training minimises: cross-entropy where times are known, CTC always."""
 
 from __future__ import annotations
 
