@@ -7,7 +7,9 @@ differ the list is believed: that is what there is to learn.
 A part of the recordings is held out. Now and then the model is judged on it, by the CTC loss a note
 (which tells smaller differences than a count of errors does); the best so far is kept as
 ``model.safetensors``, beginning with the model as it came, and the training ends when there has
-been no better one for some time.
+been no better one for some time. What is judged and kept is the mean of the weights before and after:
+it has most of what was learned of the new recordings and forgets much less of the others (Wortsman
+et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
 
 A run's folder holds what one of :func:`seqmelody.training.train` does, and besides ``clips/`` with
 ``labels.jsonl``, ``adapt.json`` (what the run is about) and ``held_out.jsonl``, a line for each
@@ -16,6 +18,7 @@ judgement.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Sequence
@@ -57,6 +60,7 @@ class AdaptConfig:
 
     held_out_share: float = 0.15
     patience: int = 4  # judgements without a better one, until the training ends
+    keep_share: float = 0.6  # of the weights as they came, in the mean that is kept
     train: TrainConfig = field(default_factory=_gentle)
     align: SelfAlignConfig = field(default_factory=lambda: SelfAlignConfig(clip_seconds=5.0))
 
@@ -65,6 +69,10 @@ class AdaptConfig:
             raise InputError(
                 "the share of recordings to hold out must be above 0 and at most 0.5, "
                 f"not {self.held_out_share:g}"
+            )
+        if not 0.0 <= self.keep_share < 1.0:
+            raise InputError(
+                f"the share of the old weights must be from 0 to below 1, not {self.keep_share:g}"
             )
 
 
@@ -179,6 +187,7 @@ class Judge:
     ) -> None:
         """``model``, as it came, says in which key each list was played."""
         self._run, self._config = run, config
+        self._before = copy.deepcopy(model)
         self._lists: list[tuple[Path, list[int]]] = []
         for entry in entries:
             waveform, limit = load(entry.audio), config.align.transpose
@@ -192,6 +201,7 @@ class Judge:
     def __call__(self, step: int, model: MelodyModel) -> bool:
         """Judge; write the model, then the log, so that a kill in between loses neither."""
         earlier = [row for row in judgements(self._run) if row.step < step]
+        model = self._mean(model) if step else model
         loss, rate = self.measure(model)
         best = all(loss < row.loss for row in earlier)
         since = next((k for k, row in enumerate(reversed(earlier)) if row.best), 0)
@@ -204,6 +214,15 @@ class Judge:
         text = "".join(json.dumps(asdict(row)) + "\n" for row in rows)
         write_atomically(self._run / HELD_OUT_LOG, text.encode())
         return stop
+
+    def _mean(self, model: MelodyModel) -> MelodyModel:
+        """The weights before and after, mixed."""
+        mixed, share = copy.deepcopy(self._before), self._config.keep_share
+        with torch.no_grad():
+            for weight, after in zip(mixed.parameters(), model.parameters(), strict=True):
+                weight.mul_(share).add_(after.to(weight.device), alpha=1 - share)
+        mixed.calibrations = {}  # those of the weights before
+        return mixed
 
     def measure(self, model: MelodyModel) -> tuple[float, float]:
         """CTC loss in nats a note, and note error rate, of all lists together."""

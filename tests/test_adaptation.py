@@ -113,6 +113,32 @@ def test_a_model_that_only_gets_worse_stays_as_it_was(
         torch.testing.assert_close(after[name], value, rtol=0, atol=0)
 
 
+def test_what_is_judged_and_kept_is_the_mean_of_before_and_after(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = small_model(), small_model()
+    with torch.no_grad():
+        for weight in after.parameters():
+            weight.add_(1.0)
+    judged = []
+
+    def measure(self: Judge, model: MelodyModel) -> tuple[float, float]:
+        judged.append(model.state_dict())
+        return -float(len(judged)), 0.5  # better each time, so it is kept
+
+    monkeypatch.setattr(Judge, "measure", measure)
+    judge = Judge(before, read_lists(folder), tmp_path, replace(QUICK, keep_share=0.75))
+    judge(0, before)
+    judge(1, after)
+    kept = load_model(tmp_path / "model.safetensors").state_dict()
+    for name, weight in before.named_parameters():
+        assert torch.equal(judged[0][name], weight)
+        torch.testing.assert_close(judged[1][name], weight + 0.25, atol=1e-5, rtol=0)
+        torch.testing.assert_close(kept[name], weight + 0.25, atol=2e-3, rtol=0)  # half precision
+    with pytest.raises(InputError, match="share of the old weights"):
+        replace(QUICK, keep_share=1.0)
+
+
 def test_a_stopped_adaptation_goes_on_exactly(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
