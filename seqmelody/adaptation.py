@@ -7,9 +7,9 @@ differ the list is believed: that is what there is to learn.
 A part of the recordings is held out. Now and then the model is judged on it, by the CTC loss a note
 (which tells smaller differences than a count of errors does); the best so far is kept as
 ``model.safetensors``, beginning with the model as it came, and the training ends when there has
-been no better one for some time. What is judged and kept is the mean of the weights before and after:
-it has most of what was learned of the new recordings and forgets much less of the others (Wortsman
-et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
+been no better one for some time. What is judged and kept is the mean of the weights before and
+after: it has most of what was learned of the new recordings and forgets much less of the others
+(Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
 
 A run's folder holds what one of :func:`seqmelody.training.train` does, and besides ``clips/`` with
 ``labels.jsonl``, ``adapt.json`` (what the run is about) and ``held_out.jsonl``, a line for each
