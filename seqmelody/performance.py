@@ -19,6 +19,7 @@ FloatArray = NDArray[np.float32]
 CONTROL = 160  # samples between two points of a pitch contour: 10 ms
 FARTHEST_SEMITONES = 3.5  # that a recording is transposed
 SETTLED_SECONDS = 0.2  # after which a recording has its full sound
+SWELL_SECONDS = 0.03  # of attack; with less, a repeat without a gap would not be heard
 LATEST_SHARE = 0.4  # of a note that passes before its recording speaks
 
 
@@ -42,6 +43,7 @@ class Style:
     late_seconds: float  # from the onset until the instrument speaks
     handover_seconds: float  # in which a voice that sounds one note at a time ends the last
     slur_share: float  # of new pitches that are reached without a dip in level
+    attack_power: float = 1.0  # over 1: a bow that speaks slowly at first, then swells
     tremolo_db: float = 0.0  # depth of a wavering level, to either side
     tremolo_rate: float = 6.0  # Hz
     abrupt_seconds: float = 0.0  # of fade-in, for notes that begin in mid-sound; 0: they do not
@@ -66,16 +68,17 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         release_seconds=float(10 ** rng.uniform(-2.0, -0.5)),
         ring_share=0.0 if continuous else float(rng.choice([0.0, 0.3, 1.0])),
         dynamics_db=float(rng.uniform(0.5, 5.0)),
-        # From tongued pipes to bows that take a tenth of a second to speak.
-        attack_seconds=float(10 ** rng.uniform(-2.0, -0.95))
+        # From tongued pipes to bows that swell for longer than a short note lasts.
+        attack_seconds=float(10 ** rng.uniform(-2.0, -0.65))
         if continuous and rng.random() < 0.55
         else 0.001,
+        attack_power=float(rng.uniform(1.0, 2.5)),
         late_seconds=float(rng.uniform(0.0, 0.035)) if rng.random() < 0.3 else 0.0,
         # Samples are seldom cut at the very attack; each of them has its own silence before it.
-        late_spread=float(rng.uniform(0.0, 0.09)) if rng.random() < 0.15 else 0.0,
+        late_spread=float(rng.uniform(0.0, 0.1)) if rng.random() < 0.25 else 0.0,
         # Pipes and voices cannot sound two notes at once; bowed strings can, a little.
         handover_seconds=float(10 ** rng.uniform(-2.4, -1.3))
-        if rng.random() < (0.85 if continuous else 0.3)
+        if rng.random() < (0.75 if continuous else 0.3)
         else 0.0,
         slur_share=float(rng.uniform(0.0, 1.0)) if continuous else 0.0,
         # Keyed and electronic tones have no attack of their own; the gap is all there is to hear.
@@ -84,7 +87,7 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         else 0.0,
         # A tongue stops the air for a hundredth of a second; a keyboard player lifts for longer.
         repeat_gap_seconds=float(10 ** rng.uniform(-2.5, -1.3)) if rng.random() < 0.7 else 0.0,
-        tremolo_db=float(rng.uniform(0.5, 5.0)) if rng.random() < 0.08 else 0.0,
+        tremolo_db=float(rng.uniform(0.5, 3.0)) if rng.random() < 0.06 else 0.0,
         tremolo_rate=float(rng.uniform(3.0, 9.0)),
     )
 
@@ -106,19 +109,27 @@ def perform(
         sound = _one_note(note, previous, style, bank, int(members[chosen]), rng)
         sound = sound[: len(out) - start]
         if style.handover_seconds:
-            slurred = note.pitch != previous and rng.random() < style.slur_share
             gap = style.repeat_gap_seconds if note.pitch == previous else 0.0
-            _end_last(out, start, style.handover_seconds, slurred, gap)
+            across = _crosses(note.pitch == previous, style, rng)
+            _end_last(out, start, style.handover_seconds, across, gap)
         out[start : start + len(sound)] += sound
         previous = note.pitch
     return out[:n_samples]
 
 
-def _end_last(out: FloatArray, start: int, seconds: float, slurred: bool, gap: float) -> None:
+def _crosses(repeated: bool, style: Style, rng: np.random.Generator) -> bool:
+    """Whether the last note fades across the new one's beginning: new pitches may be slurred; the
+    same one again swells out of what is left of the last, if it has a swell and no gap."""
+    if repeated:
+        return not style.repeat_gap_seconds and style.attack_seconds >= SWELL_SECONDS
+    return bool(rng.random() < style.slur_share)
+
+
+def _end_last(out: FloatArray, start: int, seconds: float, across: bool, gap: float) -> None:
     """Fade what sounds so far, in place: until ``gap`` seconds before the new note, or across its
     beginning."""
     count = round(seconds * SAMPLE_RATE)
-    end = start + count // 2 if slurred else max(0, start - round(gap * SAMPLE_RATE))
+    end = start + count // 2 if across else max(0, start - round(gap * SAMPLE_RATE))
     begin = max(0, end - count)
     out[begin:end] *= np.linspace(1, 0, end - begin, dtype=np.float32)
     out[end:] = 0.0
@@ -202,7 +213,8 @@ def _shape(played: FloatArray, note: Note, style: Style, release: float) -> None
     """Soften the attack and let go at the offset, in place."""
     attack = style.abrupt_seconds or style.attack_seconds
     rise = min(len(played), int(attack * SAMPLE_RATE))
-    played[:rise] *= np.linspace(0, 1, rise, dtype=np.float32)
+    power = np.float32(1.0 if style.abrupt_seconds else style.attack_power)
+    played[:rise] *= np.linspace(0, 1, rise, dtype=np.float32) ** power
     if style.tremolo_db:
         turns = style.tremolo_rate * np.arange(len(played), dtype=np.float32) / SAMPLE_RATE
         played *= 10 ** (np.float32(style.tremolo_db / 20) * np.sin(2 * np.pi * turns))
