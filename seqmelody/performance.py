@@ -20,6 +20,7 @@ CONTROL = 160  # samples between two points of a pitch contour: 10 ms
 FARTHEST_SEMITONES = 3.5  # that a recording is transposed
 SETTLED_SECONDS = 0.2  # after which a recording has its full sound
 SWELL_SECONDS = 0.03  # of attack; with less, a repeat without a gap would not be heard
+LONG_ATTACK_SECONDS = 0.05  # notes late for another reason as well would begin nowhere near
 LATEST_SHARE = 0.4  # of a note that passes before its recording speaks
 
 
@@ -55,6 +56,9 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
     """A random style that the instrument could play."""
     moving = continuous and rng.random() < 0.75
     vocal = moving and rng.random() < 0.5
+    # From tongued pipes to bows that swell for longer than a short note lasts.
+    slow = continuous and rng.random() < 0.55
+    attack_seconds = float(10 ** rng.uniform(-2.0, -0.7)) if slow else 0.001
     return Style(
         tuning=float(np.clip(rng.normal(0, 0.12), -0.4, 0.4)),
         looseness=float(rng.uniform(0.02, 0.25) if vocal else rng.uniform(0.0, 0.06)),
@@ -68,14 +72,13 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         release_seconds=float(10 ** rng.uniform(-2.0, -0.5)),
         ring_share=0.0 if continuous else float(rng.choice([0.0, 0.3, 1.0])),
         dynamics_db=float(rng.uniform(0.5, 5.0)),
-        # From tongued pipes to bows that swell for longer than a short note lasts.
-        attack_seconds=float(10 ** rng.uniform(-2.0, -0.65))
-        if continuous and rng.random() < 0.55
-        else 0.001,
+        attack_seconds=attack_seconds,
         attack_power=float(rng.uniform(1.0, 2.5)),
         late_seconds=float(rng.uniform(0.0, 0.035)) if rng.random() < 0.3 else 0.0,
         # Samples are seldom cut at the very attack; each of them has its own silence before it.
-        late_spread=float(rng.uniform(0.0, 0.1)) if rng.random() < 0.25 else 0.0,
+        late_spread=float(rng.uniform(0.0, 0.1))
+        if attack_seconds < LONG_ATTACK_SECONDS and rng.random() < 0.25
+        else 0.0,
         # Pipes and voices cannot sound two notes at once; bowed strings can, a little.
         handover_seconds=float(10 ** rng.uniform(-2.4, -1.3))
         if rng.random() < (0.75 if continuous else 0.3)
