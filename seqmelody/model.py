@@ -138,13 +138,22 @@ class MelodyModel(nn.Module):
         if waveform.ndim != 1 or len(waveform) == 0:
             raise InputError(f"expected samples of shape (samples,), not {waveform.shape}")
         self.eval()
-        parts = [self._normalise(part) for part in self._chunks(waveform, chunk_seconds)]
-        window, onset, ctc = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        hop = self.config.features.hop_seconds
-        return Emissions(
-            Emission(window, hop * self.config.window.stride, onset_probs=onset),
-            Emission(ctc, hop),
-        )
+        hop, stride = self.config.features.hop_seconds, self.config.window.stride
+        n_frames = len(waveform) // self.config.features.hop + 1
+        n_windows, n_classes = -(-n_frames // stride), self.vocabulary.n_classes
+        # Filled in place: chunks kept apart and joined at the end would need twice the memory.
+        window = np.empty((n_windows, n_classes), np.float32)
+        onset = np.empty(n_windows, np.float32)
+        ctc = np.empty((n_frames, n_classes), np.float32)
+        frames = windows = 0
+        for part in self._chunks(waveform, chunk_seconds):
+            in_frames = slice(frames, frames + len(part.ctc))
+            in_windows = slice(windows, windows + len(part.window))
+            window[in_windows] = F.log_softmax(part.window, dim=-1).cpu().numpy()
+            onset[in_windows] = torch.sigmoid(part.onset).cpu().numpy()
+            ctc[in_frames] = F.log_softmax(part.ctc, dim=-1).cpu().numpy()
+            frames, windows = in_frames.stop, in_windows.stop
+        return Emissions(Emission(window, hop * stride, onset_probs=onset), Emission(ctc, hop))
 
     def _chunks(self, waveform: NDArray[np.float32], chunk_seconds: float) -> Iterator[Logits]:
         """Logits of one chunk after another, context cut off."""
@@ -165,15 +174,6 @@ class MelodyModel(nn.Module):
                 logits.onset[0, in_windows],
                 logits.ctc[0, first:last],
             )
-
-    @staticmethod
-    def _normalise(logits: Logits) -> tuple[NDArray[np.float32], ...]:
-        """Log-probabilities, onset probabilities and log-probabilities as arrays."""
-        return (
-            F.log_softmax(logits.window, dim=-1).cpu().numpy(),
-            torch.sigmoid(logits.onset).cpu().numpy(),
-            F.log_softmax(logits.ctc, dim=-1).cpu().numpy(),
-        )
 
 
 def save_model(

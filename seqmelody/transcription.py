@@ -163,15 +163,12 @@ def transcribe(
         raise InputError(f"mode {mode!r} is unknown; use one of {', '.join(DECODERS)}")
     if not 0 <= min_confidence <= 1:
         raise InputError(f"no confidence is {min_confidence:g}; use 0 to 1")
-    waveform = _waveform(audio, sample_rate)
     if not isinstance(model, MelodyModel):
         model = load_model(model)
-    decoded = DECODERS[mode](
-        model.emissions(waveform), model.vocabulary, options or SearchOptions()
-    )
+    emissions, duration = _heard(audio, sample_rate, model)
+    decoded = DECODERS[mode](emissions, model.vocabulary, options or SearchOptions())
     decoded = _calibrated(decoded, mode, model.calibrations)
     notes = [note for note in decoded.notes if note.confidence >= min_confidence]
-    duration = len(waveform) / audio_files.SAMPLE_RATE
     return Transcription(notes, duration, list(decoded.disagreements))
 
 
@@ -214,14 +211,24 @@ def align(
             or leaves the model's vocabulary.
         CheckpointError: the model file is.
     """
-    waveform = _waveform(audio, sample_rate)
     if not isinstance(model, MelodyModel):
         model = load_model(model)
-    emissions = model.emissions(waveform)
+    emissions, duration = _heard(audio, sample_rate, model)
     notes = align_list(
         emissions.ctc, pitches, model.vocabulary, timing=emissions.window, costs=costs
     )
-    return Alignment(notes, len(waveform) / audio_files.SAMPLE_RATE)
+    return Alignment(notes, duration)
+
+
+def _heard(
+    audio: str | os.PathLike[str] | NDArray[Any] | Tensor,
+    sample_rate: int | None,
+    model: MelodyModel,
+) -> tuple[Emissions, float]:
+    """What the model hears, and the seconds that it took. The waveform, the largest array of all,
+    is let go here, before decoding."""
+    waveform = _waveform(audio, sample_rate)
+    return model.emissions(waveform), len(waveform) / audio_files.SAMPLE_RATE
 
 
 def _waveform(

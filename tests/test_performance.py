@@ -281,3 +281,24 @@ def test_abrupt_notes_begin_in_mid_sound(tmp_path: Path, monkeypatch: pytest.Mon
         sound = play(slow_bank, monkeypatch, style, Note(0.0, 1.0, 60))
         begin = np.abs(sound[round(0.006 * SAMPLE_RATE) : round(0.012 * SAMPLE_RATE)]).max()
         assert begin == pytest.approx(share * AMPLITUDE, abs=0.05 * AMPLITUDE)
+
+
+def test_a_bow_swells_by_its_power(bank: SoundBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    style = replace(PLAIN, attack_seconds=0.2, attack_power=2.0)
+    sound = np.abs(play(bank, monkeypatch, style, Note(0.0, 1.0, 60)))
+    for at, share in ((0.05, 1 / 16), (0.1, 1 / 4), (0.3, 1.0)):
+        around = sound[round((at - 0.002) * SAMPLE_RATE) : round((at + 0.002) * SAMPLE_RATE)].max()
+        assert around == pytest.approx(share * AMPLITUDE, rel=0.1)
+
+
+def test_the_same_note_again_swells_out_of_the_last_without_silence(
+    bank: SoundBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    style = replace(PLAIN, handover_seconds=0.04, attack_seconds=0.1)
+    sound = np.abs(play(bank, monkeypatch, style, Note(0.0, 0.5, 60), Note(0.5, 1.0, 60)))
+    periods = sound[round(0.48 * SAMPLE_RATE) : round(0.54 * SAMPLE_RATE)].reshape(-1, 64)  # 4 ms
+    dip = periods.max(axis=1).min() / AMPLITUDE
+    assert 0.02 < dip < 0.4  # there to be heard, and never silent
+    sharp = replace(style, attack_seconds=0.001)
+    sound = np.abs(play(bank, monkeypatch, sharp, Note(0.0, 0.5, 60), Note(0.5, 1.0, 60)))
+    assert sound[round(0.499 * SAMPLE_RATE) : SAMPLE_RATE // 2].max() < 0.05 * AMPLITUDE

@@ -1,0 +1,39 @@
+"""The front door: what it keeps in memory, and for how long."""
+
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seqmelody import transcription
+from seqmelody.model import MelodyModel, ModelConfig
+from seqmelody.transcription import Decoded, align, transcribe
+
+
+def test_the_waveform_is_let_go_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the largest array of all: 230 MB an hour."""
+    kept: list[weakref.ref[np.ndarray]] = []
+    load = transcription._waveform
+
+    def remember(*args: Any) -> np.ndarray:
+        waveform = load(*args).copy()
+        kept.append(weakref.ref(waveform))
+        return waveform
+
+    def decode(*_: Any) -> Decoded:
+        assert kept[-1]() is None
+        return Decoded([])
+
+    def align_list(*_: Any, **__: Any) -> list[Any]:
+        assert kept[-1]() is None
+        return []
+
+    monkeypatch.setattr(transcription, "_waveform", remember)
+    monkeypatch.setitem(transcription.DECODERS, "window", decode)
+    monkeypatch.setattr(transcription, "align_list", align_list)
+    model = MelodyModel(ModelConfig())
+    sound = np.zeros(8000, dtype=np.float32)
+    assert transcribe(sound, 16_000, mode="window", model=model).duration == 0.5
+    assert align(sound, [60], 16_000, model=model).duration == 0.5
+    assert len(kept) == 2
