@@ -28,7 +28,10 @@ from benchmarks.workers import by_processes
 from seqmelody import SeqMelodyError
 
 SETS = ("piano8", "real", "voice")
-COMPARED = ("seqmelody_ctc", "seqmelody_window", "seqmelody_joint", "swift_f0", "basic_pitch")
+COMPARED = (
+    *("seqmelody_ctc", "seqmelody_window", "seqmelody_joint", "swift_f0", "basic_pitch"),
+    *("seqmelody_ctc_cents", "swift_f0_cents"),  # pitches as they sounded, not rounded
+)
 USUAL_NOISES = ("white", "ambience")
 SNRS_DB = (10.0, 0.0, -10.0)
 PACKAGES = ("numpy", "mir_eval")  # whose versions the report states beside the systems' own

@@ -120,6 +120,10 @@ def decode(
         float,
         typer.Option(metavar="SHARE", min=0, max=1, help="Leave out notes less certain than this."),
     ] = 0.0,
+    intonation: Annotated[
+        bool,
+        typer.Option("--intonation", help="Write pitches to the cent: 60.21 is a C4 sung 21 high."),
+    ] = False,
     search: Annotated[
         str | None,
         typer.Option(
@@ -168,6 +172,7 @@ def decode(
       seqmelody decode take.wav --mode window --format json
       seqmelody decode take.wav --mode both
       seqmelody decode street.wav --min-confidence 0.5
+      seqmelody decode song.wav --intonation
       seqmelody decode take.wav --key 'D minor' --range A3-A5 --melody-model default
       seqmelody decode recordings/ solo.mp3 -o notes/
     """
@@ -175,7 +180,8 @@ def decode(
 
     choice = SearchChoice(search, beam, melody_model, key, pitch_range, shortest, notes)
     choice.check(mode)
-    if not run(make_plan(audio, format_name, output), mode, model, choice, min_confidence):
+    plan = make_plan(audio, format_name, output)
+    if not run(plan, mode, model, choice, min_confidence, intonation):
         raise typer.Exit(1)
 
 

@@ -26,7 +26,8 @@ class Note:
     Attributes:
         onset: start in seconds.
         offset: end in seconds, after ``onset``.
-        pitch: MIDI number; recognised notes are whole numbers, reference labels may be fractional.
+        pitch: MIDI number; recognised notes are whole numbers unless their intonation was measured,
+            reference labels may be fractional.
         confidence: between 0 and 1.
     """
 

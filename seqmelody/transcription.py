@@ -19,6 +19,7 @@ from seqmelody.decoding.joint import decode_joint
 from seqmelody.decoding.language_model import IntervalModel
 from seqmelody.decoding.window import decode_window
 from seqmelody.errors import InputError
+from seqmelody.intonation import intone
 from seqmelody.list_alignment import AlignedNote, align_list
 from seqmelody.list_reading import EditCosts
 from seqmelody.model import Emissions, MelodyModel, load_model
@@ -70,6 +71,14 @@ class SearchOptions:
     beam: BeamConfig | None = None
     language_model: IntervalModel | None = None
     constraints: Constraints | None = None
+
+
+class Heard(NamedTuple):
+    """What the model makes of a recording, its seconds, and its samples where still needed."""
+
+    emissions: Emissions
+    duration: float
+    waveform: NDArray[np.float32] | None
 
 
 class Decoded(NamedTuple):
@@ -138,6 +147,7 @@ def transcribe(
     model: MelodyModel | str | os.PathLike[str] | None = None,
     options: SearchOptions | None = None,
     min_confidence: float = 0.0,
+    intonation: bool = False,
 ) -> Transcription:
     """Recognise the melody of a recording.
 
@@ -151,6 +161,9 @@ def transcribe(
         model: a loaded model, the path of a checkpoint, or None for the shipped weights.
         options: of the CTC search; not for "window", which has none.
         min_confidence: notes less certain are left out; 0 to 1.
+        intonation: measure where within its semitone each note sounded
+            (:mod:`seqmelody.intonation`): 60.21 is a C4 sung 21 cents high. Otherwise, pitches are
+            whole numbers.
 
     Returns:
         The notes, the recording's duration, and in mode "both" the places of disagreement.
@@ -165,11 +178,13 @@ def transcribe(
         raise InputError(f"no confidence is {min_confidence:g}; use 0 to 1")
     if not isinstance(model, MelodyModel):
         model = load_model(model)
-    emissions, duration = _heard(audio, sample_rate, model)
-    decoded = DECODERS[mode](emissions, model.vocabulary, options or SearchOptions())
+    heard = _hear(audio, sample_rate, model, keep=intonation)
+    decoded = DECODERS[mode](heard.emissions, model.vocabulary, options or SearchOptions())
     decoded = _calibrated(decoded, mode, model.calibrations)
     notes = [note for note in decoded.notes if note.confidence >= min_confidence]
-    return Transcription(notes, duration, list(decoded.disagreements))
+    if heard.waveform is not None:
+        notes = intone(notes, heard.waveform)
+    return Transcription(notes, heard.duration, list(decoded.disagreements))
 
 
 def _calibrated(decoded: Decoded, mode: str, curves: Calibrations) -> Decoded:
@@ -213,22 +228,24 @@ def align(
     """
     if not isinstance(model, MelodyModel):
         model = load_model(model)
-    emissions, duration = _heard(audio, sample_rate, model)
-    notes = align_list(
-        emissions.ctc, pitches, model.vocabulary, timing=emissions.window, costs=costs
-    )
-    return Alignment(notes, duration)
+    heard = _hear(audio, sample_rate, model)
+    window, ctc = heard.emissions
+    notes = align_list(ctc, pitches, model.vocabulary, timing=window, costs=costs)
+    return Alignment(notes, heard.duration)
 
 
-def _heard(
+def _hear(
     audio: str | os.PathLike[str] | NDArray[Any] | Tensor,
     sample_rate: int | None,
     model: MelodyModel,
-) -> tuple[Emissions, float]:
-    """What the model hears, and the seconds that it took. The waveform, the largest array of all,
-    is let go here, before decoding."""
+    *,
+    keep: bool = False,
+) -> Heard:
+    """Run the model. Unless asked to ``keep`` it, the waveform, the largest array of all, is let go
+    here, before decoding."""
     waveform = _waveform(audio, sample_rate)
-    return model.emissions(waveform), len(waveform) / audio_files.SAMPLE_RATE
+    duration = len(waveform) / audio_files.SAMPLE_RATE
+    return Heard(model.emissions(waveform), duration, waveform if keep else None)
 
 
 def _waveform(

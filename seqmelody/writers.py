@@ -1,13 +1,14 @@
 """Writers: notes as files. One row of ``WRITERS`` is one format; the command line reads the table.
 
-Tables (TSV, CSV) have the columns of ``COLUMNS``: seconds, MIDI number, note name, confidence.
+Tables (TSV, CSV) have the columns of ``COLUMNS``: seconds, MIDI number (whole, or with cents as
+``60.21`` where intonation was measured), note name, confidence.
 JSON holds the same under ``notes``, and ``duration``, the length of the recording in seconds.
 Places where two decoders disagree follow the table in TSV, as comments
 (``# disagreement 1.200 1.500 ctc: C4 window: C4 C4``; ``-`` for no note), are a list
 ``disagreements`` in JSON, and marker events with the same text in MIDI. CSV knows no comments and
 does not hold them.
 MIDI is one track (type 0) at 120 beats per minute, 480 ticks a beat, so a tick is 1/960 s; the
-velocity 1..127 is the confidence.
+velocity 1..127 is the confidence, and intonation is left out.
 """
 
 from __future__ import annotations
@@ -129,12 +130,17 @@ def _rows(notes: Sequence[Note]) -> list[dict[str, float | str]]:
         {
             "onset": round(note.onset, DECIMALS),
             "offset": round(note.offset, DECIMALS),
-            "pitch": round(note.pitch),
+            "pitch": _pitch(note),
             "name": note.name,
             "confidence": round(note.confidence, DECIMALS),
         }
         for note in notes
     ]
+
+
+def _pitch(note: Note) -> float:
+    """A whole number where the pitch is one, else to the cent."""
+    return round(note.pitch) if note.pitch == round(note.pitch) else round(note.pitch, 2)
 
 
 def _readings(place: Place) -> str:
@@ -197,7 +203,7 @@ def _table(notes: Sequence[Note], delimiter: str) -> bytes:
             [
                 f"{note.onset:.{DECIMALS}f}",
                 f"{note.offset:.{DECIMALS}f}",
-                round(note.pitch),
+                _pitch(note),
                 note.name,
                 f"{note.confidence:.{DECIMALS}f}",
             ]

@@ -45,7 +45,8 @@ class SearchOptions(NamedTuple):
     constraints: Constraints | None
 
 
-told: list[Any] = []  # the options and the confidence that the stand-in was last given
+# The options, the confidence and the wish for intonation that the stand-in was last given.
+told: list[Any] = []
 
 
 def fake_transcribe(
@@ -55,10 +56,11 @@ def fake_transcribe(
     model: object = None,
     options: object = None,
     min_confidence: float = 0.0,
+    intonation: bool = False,
 ) -> SimpleNamespace:
     """One note as long as the recording; its pitch tells the mode."""
     assert model == "model"
-    told[:] = [options, min_confidence]
+    told[:] = [options, min_confidence, intonation]
     duration = len(load(audio)) / 16000
     notes = [Note(0.0, duration, PITCHES[mode], 0.9)]
     places = [Disagreement(0.5, 1.0, (), tuple(notes))] if mode == "both" else []
@@ -142,7 +144,7 @@ def test_disagreements_are_written(run: Run, capfd: pytest.CaptureFixture[str]) 
 def test_search_options_reach_the_library(run: Run) -> None:
     record("take.wav")
     assert run("decode", "take.wav") == 0
-    assert told == [None, 0.0]
+    assert told == [None, 0.0, False]
     names = ("--search", "beam", "--beam", "8", "--key", "D minor", "--range", "C-1-G#5")
     rest = ("--shortest", "0.1", "--notes", "7", "--melody-model", "default")
     assert run("decode", "take.wav", *names, *rest) == 0
@@ -180,8 +182,14 @@ def test_search_options_that_do_not_fit(
 def test_the_confidence_reaches_the_library(run: Run) -> None:
     record("take.wav")
     assert run("decode", "take.wav", "--mode", "window", "--min-confidence", "0.5") == 0
-    assert told == [None, 0.5]
+    assert told == [None, 0.5, False]
     assert run("decode", "take.wav", "--min-confidence", "1.5") == 2
+
+
+def test_intonation_reaches_the_library(run: Run) -> None:
+    record("take.wav")
+    assert run("decode", "take.wav", "--intonation") == 0
+    assert told == [None, 0.0, True]
 
 
 @pytest.mark.parametrize("arguments", [("-o", "take.mid"), ("--format", "midi", "-o", "take.bin")])

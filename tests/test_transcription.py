@@ -37,3 +37,21 @@ def test_the_waveform_is_let_go_before_decoding(monkeypatch: pytest.MonkeyPatch)
     assert transcribe(sound, 16_000, mode="window", model=model).duration == 0.5
     assert align(sound, [60], 16_000, model=model).duration == 0.5
     assert len(kept) == 2
+
+
+@pytest.mark.parametrize("mode", ["ctc", "window"])
+def test_intonation_moves_pitches_within_their_semitones(mode: str) -> None:
+    time = np.arange(16_000) / 16_000
+    pitches = (60.3, 63.75, 67.0)
+    tones = [
+        np.exp(-2 * time[:8000]) * np.sin(2 * np.pi * 440 * 2 ** ((p - 69) / 12) * time[:8000])
+        for p in pitches
+    ]
+    sound = (0.3 * np.concatenate(tones)).astype(np.float32)
+    plain = transcribe(sound, mode=mode).notes
+    moved = transcribe(sound, mode=mode, intonation=True).notes
+    assert [n.pitch for n in plain] == [60, 64, 67]
+    assert [n.pitch for n in moved] == pytest.approx(pitches, abs=0.05)
+    assert [(n.onset, n.offset, n.confidence) for n in moved] == [
+        (n.onset, n.offset, n.confidence) for n in plain
+    ]

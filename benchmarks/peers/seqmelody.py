@@ -15,11 +15,11 @@ Mode = Literal["ctc", "window", "joint"]
 class SeqMelody:
     """One mode of one checkpoint."""
 
-    def __init__(self, mode: Mode, model: Path | None) -> None:
-        """``model``: a checkpoint, the shipped one if None."""
+    def __init__(self, mode: Mode, model: Path | None, *, cents: bool = False) -> None:
+        """``model``: a checkpoint, the shipped one if None; ``cents``: measure intonation."""
         from seqmelody.model import default_model_path, load_model
 
-        self.mode = mode
+        self.mode, self.cents = mode, cents
         self.model = load_model(model)
         # A checkpoint that training has overwritten keeps its name; rows of it must not be mixed.
         checksum = sha256((model or default_model_path()).read_bytes()).hexdigest()[:8]
@@ -27,16 +27,19 @@ class SeqMelody:
         self.version = f"seqmelody {__version__} ({which} {checksum}), {package_version('torch')}"
 
     def transcribe(self, samples: FloatArray) -> list[Note]:
-        """Recognise with the package's defaults."""
+        """Recognise with the package's defaults, but for the pitches' cents if asked."""
         # Imported here so that the other systems run without loading torch.
         from seqmelody.transcription import transcribe
 
-        return list(transcribe(samples, SAMPLE_RATE, mode=self.mode, model=self.model).notes)
+        melody = transcribe(
+            samples, SAMPLE_RATE, mode=self.mode, model=self.model, intonation=self.cents
+        )
+        return list(melody.notes)
 
 
-def load(options: Options, *, mode: Mode) -> SeqMelody:
+def load(options: Options, *, mode: Mode, cents: bool = False) -> SeqMelody:
     """Limit torch's threads; read the checkpoint."""
     import torch
 
     torch.set_num_threads(options.threads)
-    return SeqMelody(mode, options.model)
+    return SeqMelody(mode, options.model, cents=cents)

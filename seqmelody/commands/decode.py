@@ -166,6 +166,7 @@ def run(
     model_path: Path | None,
     choice: SearchChoice | None = None,
     min_confidence: float = 0.0,
+    intonation: bool = False,
 ) -> bool:
     """Decode and write every job; a broken recording is reported and does not stop the others.
 
@@ -195,7 +196,12 @@ def run(
     for job in track(plan.jobs, "decoding", console=console, transient=True, disable=quiet):
         try:
             melody = transcribe(
-                job.source, mode=mode, model=model, options=options, min_confidence=min_confidence
+                job.source,
+                mode=mode,
+                model=model,
+                options=options,
+                min_confidence=min_confidence,
+                intonation=intonation,
             )
             data = plan.writer.render(melody.notes, melody.duration, melody.disagreements)
             write_notes(job.target, data)
