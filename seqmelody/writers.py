@@ -203,7 +203,7 @@ def _table(notes: Sequence[Note], delimiter: str) -> bytes:
             [
                 f"{note.onset:.{DECIMALS}f}",
                 f"{note.offset:.{DECIMALS}f}",
-                _pitch(note),
+                pitch if isinstance(pitch := _pitch(note), int) else f"{pitch:.2f}",
                 note.name,
                 f"{note.confidence:.{DECIMALS}f}",
             ]

@@ -222,13 +222,13 @@ def test_unwritable_places(tmp_path: Path, name: str, reason: str) -> None:
 
 
 def test_measured_pitches_are_written_to_the_cent() -> None:
-    notes = [Note(0.0, 0.5, 60.2149), Note(0.5, 1.0, 59.98), Note(1.0, 1.5, 60.0)]
+    notes = [Note(0.0, 0.5, 60.2149), Note(0.5, 1.0, 59.8), Note(1.0, 1.5, 60.0)]
     rows = to_tsv(notes).decode().splitlines()[1:]
     assert [row.split("\t")[2:4] for row in rows] == [
         ["60.21", "C4"],
-        ["59.98", "C4"],
+        ["59.80", "C4"],
         ["60", "C4"],
     ]
-    assert [row["pitch"] for row in json.loads(to_json(notes))["notes"]] == [60.21, 59.98, 60]
+    assert [row["pitch"] for row in json.loads(to_json(notes))["notes"]] == [60.21, 59.8, 60]
     midi = mido.MidiFile(file=io.BytesIO(to_midi(notes)))
     assert [m.note for m in midi.tracks[0] if m.type == "note_on"] == [60, 60, 60]
