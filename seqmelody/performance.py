@@ -49,6 +49,7 @@ class Style:
     tremolo_rate: float = 6.0  # Hz
     abrupt_seconds: float = 0.0  # of fade-in, for notes that begin in mid-sound; 0: they do not
     repeat_gap_seconds: float = 0.0  # of silence before the same note again, where voices hand over
+    repeat_release_seconds: float = 0.0  # if any, the last note dies away so under its repetition
     late_spread: float = 0.0  # seconds, at most, by which single recordings speak later still
 
 
@@ -59,6 +60,8 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
     # From tongued pipes to bows that swell for longer than a short note lasts.
     slow = continuous and rng.random() < 0.55
     attack_seconds = float(10 ** rng.uniform(-2.0, -0.7)) if slow else 0.001
+    # Pipes and voices cannot sound two notes at once; bowed strings can, a little.
+    hands_over = rng.random() < (0.75 if continuous else 0.3)
     return Style(
         tuning=float(np.clip(rng.normal(0, 0.12), -0.4, 0.4)),
         looseness=float(rng.uniform(0.02, 0.25) if vocal else rng.uniform(0.0, 0.06)),
@@ -79,10 +82,7 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         late_spread=float(rng.uniform(0.0, 0.1))
         if attack_seconds < LONG_ATTACK_SECONDS and rng.random() < 0.25
         else 0.0,
-        # Pipes and voices cannot sound two notes at once; bowed strings can, a little.
-        handover_seconds=float(10 ** rng.uniform(-2.4, -1.3))
-        if rng.random() < (0.75 if continuous else 0.3)
-        else 0.0,
+        handover_seconds=float(10 ** rng.uniform(-2.4, -1.3)) if hands_over else 0.0,
         slur_share=float(rng.uniform(0.0, 1.0)) if continuous else 0.0,
         # Keyed and electronic tones have no attack of their own; the gap is all there is to hear.
         abrupt_seconds=float(10 ** rng.uniform(-2.7, -1.8))
@@ -90,6 +90,10 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         else 0.0,
         # A tongue stops the air for a hundredth of a second; a keyboard player lifts for longer.
         repeat_gap_seconds=float(10 ** rng.uniform(-2.5, -1.3)) if rng.random() < 0.7 else 0.0,
+        # Or the level falls and rises again, in a V without silence, which beats do as well.
+        repeat_release_seconds=float(10 ** rng.uniform(-2.4, -1.5))
+        if continuous and (not hands_over or rng.random() < 0.5)
+        else 0.0,
         tremolo_db=float(rng.uniform(0.5, 3.0)) if rng.random() < 0.06 else 0.0,
         tremolo_rate=float(rng.uniform(3.0, 9.0)),
     )
@@ -111,9 +115,12 @@ def perform(
         start = min(round((note.onset + late) * SAMPLE_RATE), n_samples)
         sound = _one_note(note, previous, style, bank, int(members[chosen]), rng)
         sound = sound[: len(out) - start]
-        if style.handover_seconds:
-            gap = style.repeat_gap_seconds if note.pitch == previous else 0.0
-            across = _crosses(note.pitch == previous, style, rng)
+        repeated = note.pitch == previous
+        if repeated and style.repeat_release_seconds:
+            _let_go(out, round(note.onset * SAMPLE_RATE), style.repeat_release_seconds)
+        elif style.handover_seconds:
+            gap = style.repeat_gap_seconds if repeated else 0.0
+            across = _crosses(repeated, style, rng)
             _end_last(out, start, style.handover_seconds, across, gap)
         out[start : start + len(sound)] += sound
         previous = note.pitch
@@ -126,6 +133,15 @@ def _crosses(repeated: bool, style: Style, rng: np.random.Generator) -> bool:
     if repeated:
         return not style.repeat_gap_seconds and style.attack_seconds >= SWELL_SECONDS
     return bool(rng.random() < style.slur_share)
+
+
+def _let_go(out: FloatArray, start: int, seconds: float) -> None:
+    """Let what sounds die away from the new note's onset on, in place, by a factor e in
+    ``seconds``."""
+    tail = out[start:]
+    tail *= np.exp(
+        np.arange(len(tail), dtype=np.float32) * np.float32(-1 / (seconds * SAMPLE_RATE))
+    )
 
 
 def _end_last(out: FloatArray, start: int, seconds: float, across: bool, gap: float) -> None:

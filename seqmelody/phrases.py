@@ -21,11 +21,11 @@ class PhraseConfig:
     """How often each kind of phrase occurs, and how it is played."""
 
     kinds: tuple[tuple[str, float], ...] = (
-        ("tune", 0.45),
+        ("tune", 0.43),
         ("walk", 0.14),
         ("leaps", 0.11),
-        ("run", 0.13),
-        ("repeats", 0.17),
+        ("run", 0.1),
+        ("repeats", 0.22),
     )
     ornament_share: float = 0.06  # of phrases, with grace notes and trills
     slowest: float = 1.1  # seconds a quarter note

@@ -108,7 +108,8 @@ def test_clips_hold_what_they_say(tiny_bank: Path) -> None:
 
 
 def test_sound_starts_with_the_first_note(tiny_bank: Path) -> None:
-    data = clips(tiny_bank, config=ClipConfig(seconds=2.0, silent_share=0.0, acoustics=CLEAN))
+    config = ClipConfig(seconds=2.0, silent_share=0.0, accompanied_share=0.0, acoustics=CLEAN)
+    data = clips(tiny_bank, config=config)
     checked = 0
     for i in range(12):
         clip = data[i]

@@ -302,3 +302,26 @@ def test_the_same_note_again_swells_out_of_the_last_without_silence(
     sharp = replace(style, attack_seconds=0.001)
     sound = np.abs(play(bank, monkeypatch, sharp, Note(0.0, 0.5, 60), Note(0.5, 1.0, 60)))
     assert sound[round(0.499 * SAMPLE_RATE) : SAMPLE_RATE // 2].max() < 0.05 * AMPLITUDE
+
+
+def test_the_last_note_dies_away_under_its_repetition(
+    bank: SoundBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The level falls and rises in a V, whether or not the instrument would ring on."""
+    style = replace(
+        PLAIN,
+        ring_share=1.0,
+        handover_seconds=0.04,
+        attack_seconds=0.1,
+        repeat_release_seconds=0.02,
+    )
+    sound = np.abs(play(bank, monkeypatch, style, Note(0.0, 0.5, 60), Note(0.5, 1.0, 60)))
+    levels = sound[: SAMPLE_RATE * 4 // 5].reshape(-1, 80).max(axis=1) / AMPLITUDE  # 5 ms each
+    assert levels[90:99].min() > 0.95  # before it, nothing is taken away
+    bottom = 100 + int(levels[100:130].argmin())
+    assert 0.1 < levels[bottom] < 0.6
+    assert 0.51 < bottom * 0.005 < 0.55
+    assert (np.diff(levels[100:bottom]) < 0.02).all()
+    assert (np.diff(levels[bottom + 2 : 118]) > -0.05).all()
+    other = np.abs(play(bank, monkeypatch, style, Note(0.0, 0.5, 60), Note(0.5, 1.0, 67)))
+    assert other[round(0.499 * SAMPLE_RATE) : SAMPLE_RATE // 2].max() < 0.1 * AMPLITUDE
