@@ -118,7 +118,8 @@ def test_sound_starts_with_the_first_note(tiny_bank: Path) -> None:
         start = round(clip.notes[0].onset * SAMPLE_RATE)
         peak = np.abs(clip.waveform).max()
         assert np.abs(clip.waveform[:start]).max(initial=0.0) < 1e-5 * peak
-        assert np.abs(clip.waveform[start : start + 1600]).max() > 0.02 * peak
+        # Recordings that speak late do so within 0.135 s.
+        assert np.abs(clip.waveform[start : start + 2400]).max() > 0.02 * peak
         checked += 1
     assert checked > 8
 
