@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqmelody.audio import SAMPLE_RATE
-from seqmelody.notes import Note
+from seqmelody.notes import Note, hertz
 
 FloatArray = NDArray[np.float64]
 
@@ -74,17 +74,13 @@ def _spectra(note: Note, waveform: NDArray[np.float32]) -> FloatArray:
 
 def _window_size(pitch: float) -> int:
     """The power of two that holds PERIODS of a tone, within bounds."""
-    needed = PERIODS * SAMPLE_RATE / float(_hertz(np.array(pitch)))
+    needed = PERIODS * SAMPLE_RATE / float(hertz(np.array(pitch)))
     return int(np.clip(2 ** np.ceil(np.log2(needed)), SHORTEST_WINDOW, LONGEST_WINDOW))
-
-
-def _hertz(pitch: FloatArray) -> FloatArray:
-    return np.asarray(440.0 * 2 ** ((pitch - 69) / 12))
 
 
 def _comb_sums(spectra: FloatArray, pitches: FloatArray) -> FloatArray:
     """Sum of the amplitudes at each pitch's harmonics, shape (frames, pitches)."""
-    fundamental = _hertz(pitches)
+    fundamental = hertz(pitches)
     sums = np.zeros((len(spectra), len(pitches)))
     for harmonic in range(1, HARMONICS + 1):
         frequency = harmonic * fundamental

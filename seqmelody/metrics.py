@@ -39,7 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqmelody.errors import InputError
-from seqmelody.notes import Note
+from seqmelody.notes import Note, hertz
 
 OFFSET_RATIO = 0.2  # share of a reference note's length that its offset may be off, as in MIREX
 IntArray = NDArray[np.int32]
@@ -296,4 +296,4 @@ def _frequencies(notes: Sequence[Note], with_pitch: bool) -> NDArray[np.float64]
     pitches = np.array([note.pitch if with_pitch else 69.0 for note in notes])
     if not np.isfinite(pitches).all():
         raise InputError("a pitch is not finite; leave unpitched notes out")
-    return np.asarray(440.0 * 2.0 ** ((pitches - 69.0) / 12.0))
+    return hertz(pitches)

@@ -9,8 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from seqmelody.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 NO_NOTE = 0  # reserved class: "no note" of the window head, blank of the CTC head
 SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -91,6 +96,12 @@ class Vocabulary:
         if not 1 <= label <= self.n_pitches:
             raise InputError(f"class {label} is no pitch; pitches are classes 1..{self.n_pitches}")
         return self.low + label - 1
+
+
+def hertz(pitches: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Frequencies of MIDI pitches, in equal temperament at A4 = 440 Hz; shape kept."""
+    frequencies: NDArray[np.float64] = 440.0 * 2.0 ** ((pitches - 69.0) / 12.0)
+    return frequencies
 
 
 def pitch_name(pitch: float) -> str:
