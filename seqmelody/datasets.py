@@ -51,7 +51,7 @@ class ClipConfig:
     """What composed clips are like."""
 
     seconds: float = 5.0
-    silent_share: float = 0.04  # no melody at all, noise only
+    silent_share: float = 0.08  # no melody at all, noise only
     accompanied_share: float = 0.05  # another instrument plays, more softly
     struck_share: float = 0.6  # of instruments: their notes die away by themselves
     take_share: float = 0.25  # cut from whole takes, where the bank has some
