@@ -14,7 +14,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -60,9 +59,10 @@ class HarmonicFront(nn.Module):
 
     def __init__(self, config: EncoderConfig, features: FeatureConfig, vocabulary: Vocabulary):
         super().__init__()
-        bands, self.pad = _harmonic_bands(config, features, vocabulary)  # (n, H * bands)
-        self.register_buffer("bands", torch.from_numpy(bands), persistent=False)
-        self.look = nn.Linear(len(features.windows) * bands.shape[1], config.pitch_channels)
+        self.n_pitches, self.n_planes = vocabulary.n_pitches, len(features.windows)
+        self.bands = features.bands_per_semitone
+        self.first, self.pad = _harmonic_bands(config, features, vocabulary)
+        self.look = nn.Linear(self.n_planes * len(self.first) * self.bands, config.pitch_channels)
         self.mix = nn.Conv2d(config.pitch_channels, config.pitch_channels, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -70,28 +70,40 @@ class HarmonicFront(nn.Module):
         device = features.device.type
         if torch.is_autocast_enabled(device):  # before there are many times as many of them
             features = features.to(torch.get_autocast_dtype(device))
-        padded = F.pad(features, self.pad)
-        bands = self.get_buffer("bands")
-        around = padded[..., bands]  # (B, S, T, n, H * bands)
-        around = around.permute(0, 2, 3, 1, 4).flatten(3)  # (B, T, n, S * H * bands)
-        pitches = F.relu(self.look(around))
+        around = self._around(features)
+        pitches = F.relu(F.linear(around, self._weight(), self.look.bias), inplace=True)
         mixed = self.mix(pitches.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # channels last in memory
-        return F.relu(pitches + mixed)
+        return F.relu(pitches + mixed, inplace=True)
+
+    def _around(self, features: Tensor) -> Tensor:
+        """The bands of every pitch's harmonics, (B, T, n, H * bands * S).
+
+        With the planes of a band side by side, those of a harmonic of all pitches are one run.
+        """
+        frames = F.pad(features, self.pad).permute(0, 2, 3, 1).flatten(2)  # (B, T, padded F * S)
+        semitone = self.bands * self.n_planes
+        begins = [band * self.n_planes for band in self.first]
+        runs = [frames[..., b : b + self.n_pitches * semitone] for b in begins]
+        sizes = (*frames.shape[:2], self.n_pitches, semitone)
+        return torch.stack([run.reshape(sizes) for run in runs], dim=3).flatten(3)
+
+    def _weight(self) -> Tensor:
+        """Of ``look``, whose inputs are (S, H, bands), for the order that they are gathered in."""
+        weight = self.look.weight.view(-1, self.n_planes, len(self.first), self.bands)
+        return weight.permute(0, 2, 3, 1).flatten(1)
 
 
 def _harmonic_bands(
     config: EncoderConfig, features: FeatureConfig, vocabulary: Vocabulary
-) -> tuple[NDArray[np.int64], tuple[int, int]]:
-    """Bands to look at for each pitch, shape (n, H * bands a semitone), and the padding of F
-    (below, above) that they reach into."""
+) -> tuple[list[int], tuple[int, int]]:
+    """For each harmonic of the lowest pitch, the first band of its semitone, counted in padded F;
+    and the padding of F (below, above) that harmonics of all pitches reach into."""
     per_semitone = features.bands_per_semitone
-    pitch = np.arange(vocabulary.low, vocabulary.high + 1)[:, None, None]
-    harmonic = np.log2(np.asarray(config.harmonics))[None, :, None]
-    own = np.arange(per_semitone) - per_semitone // 2  # the bands of a semitone, around its centre
-    band = np.round((pitch - features.lowest + 12 * harmonic) * per_semitone).astype(np.int64) + own
-    below = max(0, -int(band.min()))
-    above = max(0, int(band.max()) - features.n_bands + 1)
-    return (band + below).reshape(vocabulary.n_pitches, -1), (below, above)
+    harmonic = vocabulary.low - features.lowest + 12 * np.log2(np.asarray(config.harmonics))
+    first = np.round(harmonic * per_semitone).astype(int) - per_semitone // 2
+    below = max(0, -int(first.min()))
+    above = max(0, int(first.max()) + vocabulary.n_pitches * per_semitone - features.n_bands)
+    return [int(band) + below for band in first], (below, above)
 
 
 class AttackFront(nn.Module):

@@ -62,10 +62,12 @@ class LogFrequencySpectrogram(nn.Module):
     def __init__(self, config: FeatureConfig) -> None:
         super().__init__()
         self.config = config
+        self.parts: list[list[tuple[slice, slice]]] = []
         for i, size in enumerate(config.windows):
-            window = torch.hann_window(size)
+            window, bank = torch.hann_window(size), filterbank(config, size)
+            self.parts.append(_occupied(bank, 12 * config.bands_per_semitone))
             self.register_buffer(f"window_{i}", window / window.sum(), persistent=False)
-            self.register_buffer(f"bank_{i}", filterbank(config, size), persistent=False)
+            self.register_buffer(f"bank_{i}", bank, persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Features of a batch of waveforms (B, samples)."""
@@ -84,9 +86,11 @@ class LogFrequencySpectrogram(nn.Module):
         spectrum = torch.stft(
             padded, size, self.config.hop, window=window, center=False, return_complex=True
         )  # (B, bins, T)
-        power = spectrum.real.square() + spectrum.imag.square()
+        power = (spectrum.real.square() + spectrum.imag.square()).transpose(1, 2)
+        # Octave by octave: a band is made of few bins, and most of the bank is zeros.
+        bands = [power[..., bins] @ bank[bins, octave] for bins, octave in self.parts[i]]
         # The floor lies under the quantisation noise of 16-bit audio.
-        return 0.5 * torch.log10(power.transpose(1, 2) @ bank + 1e-10)
+        return 0.5 * torch.log10(torch.cat(bands, dim=2) + 1e-10)
 
     def _local_mean(self, log_power: Tensor) -> Tensor:
         """Mean of each band over the frames around, fewer at the ends of the file."""
@@ -134,6 +138,17 @@ class AttackBands(nn.Module):
         around = config.level_frames * config.attack_steps | 1  # odd, so that it has a middle
         local = F.avg_pool1d(bands, around, 1, around // 2, count_include_pad=False) + 1e-10
         return 0.5 * torch.log10(bands / local + self.FLOOR).transpose(1, 2)
+
+
+def _occupied(bank: Tensor, size: int) -> list[tuple[slice, slice]]:
+    """For each ``size`` columns of a filterbank (bins, F): the bins that they are made of, and the
+    columns."""
+    parts = []
+    for begin in range(0, bank.shape[1], size):
+        columns = slice(begin, min(begin + size, bank.shape[1]))
+        rows = bank[:, columns].any(dim=1).nonzero()
+        parts.append((slice(int(rows.min()), int(rows.max()) + 1), columns))
+    return parts
 
 
 def filterbank(config: FeatureConfig, window: int) -> Tensor:

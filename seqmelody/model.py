@@ -34,7 +34,7 @@ from seqmelody.writers import write_atomically
 
 FORMAT = "seqmelody-1"
 CALIBRATION = "calibration"  # where in the metadata
-CHUNK_SECONDS = 20.0  # decoded at a time; bounds memory
+CHUNK_SECONDS = 40.0  # decoded at a time; bounds memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,57 @@
+"""What the front looks at, and with which weights, beside the definition written out in loops."""
+
+import numpy as np
+import pytest
+import torch
+
+from seqmelody.encoders import EncoderConfig, HarmonicFront
+from seqmelody.features import FeatureConfig, LogFrequencySpectrogram, filterbank
+from seqmelody.notes import Vocabulary
+
+
+def front(vocabulary: Vocabulary, features: FeatureConfig) -> HarmonicFront:
+    torch.manual_seed(0)
+    return HarmonicFront(EncoderConfig(pitch_channels=3), features, vocabulary)
+
+
+def looked_at(features: np.ndarray, config: FeatureConfig, pitch: int, weight: np.ndarray) -> float:
+    """Sum of a pitch's bands at its harmonics, each by its weight (S, H, bands); 0 outside of F."""
+    total = 0.0
+    for s, plane in enumerate(features):
+        for h, harmonic in enumerate(EncoderConfig().harmonics):
+            semitone = pitch - config.lowest + 12 * np.log2(harmonic)
+            for own in range(config.bands_per_semitone):
+                band = round(semitone * config.bands_per_semitone) + own
+                band -= config.bands_per_semitone // 2
+                if 0 <= band < len(plane):
+                    total += plane[band] * weight[s, h, own]
+    return total
+
+
+@pytest.mark.parametrize("vocabulary", [Vocabulary(28, 108), Vocabulary(60, 64)])
+@pytest.mark.parametrize("bands_per_semitone", [1, 3, 5])
+def test_every_pitch_is_seen_by_its_harmonics(
+    vocabulary: Vocabulary, bands_per_semitone: int
+) -> None:
+    config = FeatureConfig(bands_per_semitone=bands_per_semitone, n_bands=92 * bands_per_semitone)
+    one = front(vocabulary, config)
+    features = torch.randn(1, len(config.windows), 2, config.n_bands)
+    with torch.no_grad():
+        seen = torch.nn.functional.linear(one._around(features), one._weight())  # (1, 2, n, 3)
+    sizes = (3, len(config.windows), len(EncoderConfig().harmonics), bands_per_semitone)
+    weight = one.look.weight.detach().numpy().reshape(sizes)
+    for pitch in {vocabulary.low, (vocabulary.low + vocabulary.high) // 2, vocabulary.high}:
+        expected = looked_at(features[0, :, 1].numpy(), config, pitch, weight[2])
+        got = float(seen[0, 1, vocabulary.to_class(pitch) - 1, 2])
+        assert got == pytest.approx(expected, abs=1e-4)
+
+
+def test_bands_by_octave_are_those_of_the_whole_filterbank() -> None:
+    config = FeatureConfig(windows=(1024, 256))
+    spectrogram = LogFrequencySpectrogram(config)
+    for i, size in enumerate(config.windows):
+        bank, power = filterbank(config, size), torch.rand(5, size // 2 + 1)
+        parts = [power[:, bins] @ bank[bins, octave] for bins, octave in spectrogram.parts[i]]
+        torch.testing.assert_close(torch.cat(parts, dim=1), power @ bank)
+        work = sum((b.stop - b.start) * (o.stop - o.start) for b, o in spectrogram.parts[i])
+        assert work < bank.numel() / 3
