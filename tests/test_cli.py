@@ -380,7 +380,7 @@ def test_version(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def start(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "seqmelody.cli", *arguments]
+    command = [sys.executable, "-m", "seqmelody", *arguments]
     return subprocess.run(command, capture_output=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
 
 
@@ -459,7 +459,7 @@ def test_a_full_stdout_is_an_error(tmp_path: Path, checkpoint: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     record(str(tmp_path / "take.wav"))
-    command = [sys.executable, "-m", "seqmelody.cli", "decode", str(tmp_path / "take.wav")]
+    command = [sys.executable, "-m", "seqmelody", "decode", str(tmp_path / "take.wav")]
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [*command, "--model", str(checkpoint)], stdout=full, stderr=subprocess.PIPE, check=False

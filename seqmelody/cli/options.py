@@ -1,0 +1,52 @@
+"""Options that several verbs have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seqmelody.decoding import MODES
+from seqmelody.writers import DEFAULT_FORMAT, WRITERS
+
+
+def one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
+    """Option callback that accepts these names only."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in names:
+            raise typer.BadParameter(f"{value!r} is not one of {', '.join(names)}")
+        return value
+
+    return check
+
+
+Mode = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(MODES),
+        callback=one_of(MODES),
+        help="ctc: the CTC head. window: the window head. both: notes on which the two agree, and "
+        "where they do not. joint: the better of the two where they disagree.",
+    ),
+]
+FormatName = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="|".join(WRITERS),
+        callback=one_of(WRITERS),
+        help="Format of the notes.",
+        show_default=f"by the suffix of -o, else {DEFAULT_FORMAT}",
+    ),
+]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Checkpoint (.safetensors).",
+        show_default="the one that comes with SeqMelody",
+    ),
+]
