@@ -9,18 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.weak_labels import (
-    CONDITIONS,
-    DECODERS,
-    NETWORK,
-    Labels,
-    Row,
-    allowed,
-    draw,
-    read_rows,
-    recipe,
-    report,
-)
+from benchmarks.weak_labels.conditions import CONDITIONS, Labels, allowed, recipe
+from benchmarks.weak_labels.report import DECODERS, Row, draw, read_rows, report
+from benchmarks.weak_labels.study import NETWORK
 from seqmelody.manifests import ManifestEntry
 from seqmelody.notes import Note
 from seqmelody.training import TrainConfig

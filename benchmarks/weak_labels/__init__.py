@@ -1,0 +1,1 @@
+"""What note lists are worth to train on; :mod:`benchmarks.weak_labels.__main__` runs the study."""
