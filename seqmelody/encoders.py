@@ -20,6 +20,8 @@ from torch.nn import functional as F
 from seqmelody.features import FeatureConfig
 from seqmelody.notes import Vocabulary
 
+FRAMES_AT_ONCE = 128  # that the harmonic front gathers; their bands fit the processor's cache
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
@@ -70,10 +72,14 @@ class HarmonicFront(nn.Module):
         device = features.device.type
         if torch.is_autocast_enabled(device):  # before there are many times as many of them
             features = features.to(torch.get_autocast_dtype(device))
-        around = self._around(features)
-        pitches = F.relu(F.linear(around, self._weight(), self.look.bias), inplace=True)
+        weight = self._weight()
+        parts = torch.split(features, FRAMES_AT_ONCE, dim=2)
+        pitches = torch.cat([self._look(part, weight) for part in parts], dim=1)
         mixed = self.mix(pitches.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # channels last in memory
         return F.relu(pitches + mixed, inplace=True)
+
+    def _look(self, features: Tensor, weight: Tensor) -> Tensor:
+        return F.relu(F.linear(self._around(features), weight, self.look.bias), inplace=True)
 
     def _around(self, features: Tensor) -> Tensor:
         """The bands of every pitch's harmonics, (B, T, n, H * bands * S).
