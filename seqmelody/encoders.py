@@ -76,7 +76,7 @@ class HarmonicFront(nn.Module):
         parts = torch.split(features, FRAMES_AT_ONCE, dim=2)
         pitches = torch.cat([self._look(part, weight) for part in parts], dim=1)
         mixed = self.mix(pitches.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # channels last in memory
-        return F.relu(pitches + mixed, inplace=True)
+        return F.relu(mixed.add_(pitches), inplace=True)
 
     def _look(self, features: Tensor, weight: Tensor) -> Tensor:
         return F.relu(F.linear(self._around(features), weight, self.look.bias), inplace=True)

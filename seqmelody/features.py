@@ -75,7 +75,7 @@ class LogFrequencySpectrogram(nn.Module):
         planes = []
         for i, size in enumerate(self.config.windows):
             log_power = self._log_power(waveform, i, size)  # (B, T, F)
-            local = self._local_mean(log_power)
+            local = local_mean(log_power, self.config.level_frames)
             if i == 0:
                 local = local.mean(dim=2, keepdim=True)
             planes.append(log_power - local)
@@ -100,13 +100,6 @@ class LogFrequencySpectrogram(nn.Module):
         # Octave by octave: a band is made of few bins, and most of the bank is zeros.
         parts = [power[..., bins] @ bank[bins, octave] for bins, octave in self.parts[i]]
         return torch.cat(parts, dim=2)
-
-    def _local_mean(self, log_power: Tensor) -> Tensor:
-        """Mean of each band over the frames around, fewer at the ends of the file."""
-        size = self.config.level_frames
-        by_band = log_power.transpose(1, 2)  # (B, F, T)
-        mean = F.avg_pool1d(by_band, size, 1, size // 2, count_include_pad=False)
-        return mean.transpose(1, 2)
 
 
 class AttackBands(nn.Module):
@@ -143,10 +136,31 @@ class AttackBands(nn.Module):
         )  # (B, bins, steps)
         power = spectrum.real.square() + spectrum.imag.square()
         power = power[..., : waveform.shape[1] // config.hop * config.attack_steps + 1]
-        bands = (power.transpose(1, 2) @ self.get_buffer("bank")).transpose(1, 2)  # (B, A, T')
+        bands = power.transpose(1, 2) @ self.get_buffer("bank")  # (B, T', A)
         around = config.level_frames * config.attack_steps | 1  # odd, so that it has a middle
-        local = F.avg_pool1d(bands, around, 1, around // 2, count_include_pad=False) + 1e-10
-        return 0.5 * torch.log10(bands / local + self.FLOOR).transpose(1, 2)
+        local = local_mean(bands, around) + 1e-10
+        return 0.5 * torch.log10(bands / local + self.FLOOR)
+
+
+def local_mean(x: Tensor, size: int) -> Tensor:
+    """Mean of (B, T, F) over the ``size`` frames around each, an odd number; fewer at the ends.
+
+    Sums of 1, 2, 4, ... frames, each from two of the last, are put together as the binary digits of
+    ``size`` say. Pooling would add ``size`` numbers for each mean.
+    """
+    length, half = x.shape[1], size // 2
+    sums, width = F.pad(x, (0, 0, half, half)), 1  # of ``width`` frames, from each on
+    total, done = torch.zeros_like(x), 0
+    while True:
+        if size & width:
+            total += sums[:, done : done + length]
+            done += width
+        if 2 * width > size:
+            break
+        sums, width = sums[:, :-width] + sums[:, width:], 2 * width
+    place = torch.arange(length, device=x.device)
+    count = (place + half + 1).clamp(max=length) - (place - half).clamp(min=0)
+    return total / count[:, None]
 
 
 def _occupied(bank: Tensor, size: int) -> list[tuple[slice, slice]]:

@@ -159,10 +159,13 @@ class MelodyModel(nn.Module):
         """Logits of one chunk after another, context cut off."""
         hop, stride = self.config.features.hop, self.config.window.stride
         step = hop * stride
-        size = max(1, round(chunk_seconds * self.config.features.sample_rate / step)) * step
         context = self.context_samples
         device = next(self.parameters()).device
         n_frames = len(waveform) // hop + 1
+        # Chunks of one length: a short one at the end would be all context.
+        wanted = chunk_seconds * self.config.features.sample_rate
+        size = -(-n_frames * hop // max(1, round(n_frames * hop / wanted)))
+        size = -(-size // step) * step
         for begin in range(0, n_frames * hop, size):
             left = max(0, begin - context)
             piece = torch.from_numpy(waveform[left : begin + size + context]).to(device)

@@ -1,11 +1,11 @@
-"""What the front looks at, and with which weights, beside the definition written out in loops."""
+"""Features and what the front looks at, beside their definitions written out."""
 
 import numpy as np
 import pytest
 import torch
 
 from seqmelody.encoders import EncoderConfig, HarmonicFront
-from seqmelody.features import FeatureConfig, LogFrequencySpectrogram, filterbank
+from seqmelody.features import FeatureConfig, LogFrequencySpectrogram, filterbank, local_mean
 from seqmelody.notes import Vocabulary
 
 
@@ -55,3 +55,13 @@ def test_bands_by_octave_are_those_of_the_whole_filterbank() -> None:
         torch.testing.assert_close(torch.cat(parts, dim=1), power @ bank)
         work = sum((b.stop - b.start) * (o.stop - o.start) for b, o in spectrogram.parts[i])
         assert work < bank.numel() / 3
+
+
+@pytest.mark.parametrize("size", [1, 3, 101, 405])
+@pytest.mark.parametrize("length", [1, 50, 260])
+def test_local_mean_is_that_of_pooling(size: int, length: int) -> None:
+    x = torch.randn(2, length, 4)
+    pooled = torch.nn.functional.avg_pool1d(
+        x.transpose(1, 2), size, 1, size // 2, count_include_pad=False
+    )
+    torch.testing.assert_close(local_mean(x, size), pooled.transpose(1, 2))
