@@ -1,4 +1,4 @@
-"""What training minimises: cross-entropy where times are known, CTC always."""
+"""What training minimises: cross-entropy where times are known, sequence losses always."""
 
 from __future__ import annotations
 
@@ -19,21 +19,27 @@ class Losses(NamedTuple):
     window: Tensor
     onset: Tensor
     ctc: Tensor
+    sequence: Tensor
 
-    def total(self, *, onset_weight: float, ctc_weight: float) -> Tensor:
+    def total(
+        self, *, onset_weight: float, ctc_weight: float, sequence_weight: float = 0.0
+    ) -> Tensor:
         """The weighted sum that is minimised."""
-        return self.window + onset_weight * self.onset + ctc_weight * self.ctc
+        total = self.window + onset_weight * self.onset + ctc_weight * self.ctc
+        return total + sequence_weight * self.sequence if sequence_weight else total
 
 
 def joint_losses(logits: Logits, batch: Batch, label_prior: float = 0.0) -> Losses:
-    """Window cross-entropy, onset cross-entropy and CTC (Graves et al., 2006) of a batch."""
+    """Cross-entropy of windows and of onsets, and how well either head reads the lists: CTC (Graves
+    et al., 2006) and :func:`sequence_loss`."""
     known = batch.classes != UNKNOWN
     classes = batch.classes.flatten()
     window = F.cross_entropy(logits.window.flatten(0, 1), classes, ignore_index=UNKNOWN)
     onset = F.binary_cross_entropy_with_logits(logits.onset[known], batch.onsets[known])
     if not known.any():  # all weak: the mean of nothing is NaN; 0, but still a function of all
         window, onset = 0.0 * logits.window.sum(), 0.0 * logits.onset.sum()
-    return Losses(window, onset, ctc_loss(logits.ctc, batch, label_prior))
+    sequence = sequence_loss(logits.window, logits.onset, batch)
+    return Losses(window, onset, ctc_loss(logits.ctc, batch, label_prior), sequence)
 
 
 def ctc_loss(logits: Tensor, batch: Batch, label_prior: float = 0.0) -> Tensor:
@@ -59,6 +65,35 @@ def ctc_loss(logits: Tensor, batch: Batch, label_prior: float = 0.0) -> Tensor:
         batch.label_lengths,
         blank=NO_NOTE,
         zero_infinity=True,  # a list too long for its clip teaches nothing, and must not break all
+    )
+
+
+def sequence_loss(window: Tensor, onset: Tensor, batch: Batch) -> Tensor:
+    """How badly the windows read the lists as a whole, per label, mean over clips.
+
+    The windows' decoder knows notes that begin, notes that go on, and "no note". Its probability of
+    a list, summed over all times, is that of CTC where every note is two labels, begun and held,
+    and "no note" is the blank: p(begun) = p(pitch) p(onset), p(held) = p(pitch) (1 - p(onset)). So
+    the same pitch again asks for an onset, not for a blank. (Sequence training of frame classifiers
+    as in speech recognition: Povey et al., "Purely sequence-trained neural networks for ASR based
+    on lattice-free MMI", Interspeech 2016, but with a criterion that is normalised by frame.)
+
+    Args:
+        window: logits of the window head, (B, T', n + 1).
+        onset: logits of its onset cue, (B, T').
+        batch: the lists.
+    """
+    log_probs = F.log_softmax(window, dim=2)
+    notes, cue = log_probs[..., 1:], onset[..., None]
+    begun, held = notes + F.logsigmoid(cue), notes + F.logsigmoid(-cue)
+    share = window.shape[1] / int(batch.frames.max())
+    return F.ctc_loss(
+        torch.cat([log_probs[..., :1], begun, held], dim=2).transpose(0, 1),
+        torch.stack([batch.labels, batch.labels + notes.shape[2]], dim=1).flatten(),
+        (batch.frames * share).ceil().long(),
+        2 * batch.label_lengths,
+        blank=NO_NOTE,
+        zero_infinity=True,
     )
 
 

@@ -50,6 +50,7 @@ class TrainConfig:
     weight_decay: float = 0.01
     gradient_norm: float = 2.0
     ctc_weight: float = 0.5
+    sequence_weight: float = 0.0  # of the windows' sequence loss, for the last part of a training
     onset_weight: float = 2.0
     mean_decay: float = 0.998  # of the running mean of the weights
     save_every: int = 250
@@ -164,7 +165,11 @@ def _step(
     with torch.autocast(accelerator.device.type, torch.bfloat16, config.bfloat16):
         parts = model(batch.waveform)
     losses = joint_losses(Logits(*(part.float() for part in parts)), batch, config.label_prior)
-    total = losses.total(onset_weight=config.onset_weight, ctc_weight=config.ctc_weight)
+    total = losses.total(
+        onset_weight=config.onset_weight,
+        ctc_weight=config.ctc_weight,
+        sequence_weight=config.sequence_weight,
+    )
     accelerator.backward(total)
     norm: Tensor = accelerator.clip_grad_norm_(model.parameters(), config.gradient_norm)
     for optimizer in optimizers:

@@ -86,6 +86,15 @@ def train(
             "have it (AVX-512 BF16, AMX), slower on others.",
         ),
     ] = False,
+    sequence_weight: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Of the windows' sequence loss: how well they read the whole list, whatever the "
+            "times. For a trained model.",
+            show_default="0",
+        ),
+    ] = None,
     self_align: Annotated[
         int,
         typer.Option(
@@ -132,6 +141,7 @@ def train(
         seed=seed,
         muon=muon or None,
         bfloat16=bfloat16 or None,
+        sequence_weight=sequence_weight,
         weak=weak,
         bank_share=bank_share,
         augment=augment,
