@@ -69,7 +69,7 @@ def ctc_loss(logits: Tensor, batch: Batch, label_prior: float = 0.0) -> Tensor:
 
 
 def sequence_loss(window: Tensor, onset: Tensor, batch: Batch) -> Tensor:
-    """How badly the windows read the lists as a whole, per label, mean over clips.
+    """How badly the windows read the lists as a whole, per window, mean over clips.
 
     The windows' decoder knows notes that begin, notes that go on, and "no note". Its probability of
     a list, summed over all times, is that of CTC where every note is two labels, begun and held,
@@ -86,15 +86,17 @@ def sequence_loss(window: Tensor, onset: Tensor, batch: Batch) -> Tensor:
     log_probs = F.log_softmax(window, dim=2)
     notes, cue = log_probs[..., 1:], onset[..., None]
     begun, held = notes + F.logsigmoid(cue), notes + F.logsigmoid(-cue)
-    share = window.shape[1] / int(batch.frames.max())
-    return F.ctc_loss(
+    windows = (batch.frames * (window.shape[1] / int(batch.frames.max()))).ceil().long()
+    losses = F.ctc_loss(
         torch.cat([log_probs[..., :1], begun, held], dim=2).transpose(0, 1),
         torch.stack([batch.labels, batch.labels + notes.shape[2]], dim=1).flatten(),
-        (batch.frames * share).ceil().long(),
+        windows,
         2 * batch.label_lengths,
         blank=NO_NOTE,
+        reduction="none",
         zero_infinity=True,
     )
+    return (losses / windows).mean()
 
 
 def _ctc_with_prior(log_probs: Tensor, batch: Batch, exponent: float) -> Tensor:
