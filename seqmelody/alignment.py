@@ -20,6 +20,7 @@ from seqmelody.notes import NO_NOTE
 ONSET_FLOOR = 0.01  # a missed cue makes an onset unlikely, not impossible
 ONSET_MASS = 1.5  # what the cue of a certain onset adds up to over its frames (see window_targets)
 ONSET_REACH = 1  # frames on either side of a peak that belong to it
+TOO_CLOSE = 1e6  # nats: worse than anything an emission says, and better than no alignment
 FloatArray = NDArray[np.float64]
 
 
@@ -65,6 +66,7 @@ def align_labels(
     ranges: Sequence[Range],
     *,
     min_frames: int = 1,
+    gap_frames: int = 0,
     onset_weight: float = 1.0,
 ) -> list[Span]:
     """Best frames for each of a sequence of classes.
@@ -75,6 +77,7 @@ def align_labels(
         ranges: for each note, the frames in which it may begin; both ends must not fall from note
             to note, and must leave ``min_frames`` for every note.
         min_frames: no note is shorter.
+        gap_frames: from one note's beginning to the next, where the ranges allow it.
         onset_weight: how much the onset cue counts.
 
     Returns:
@@ -98,6 +101,9 @@ def align_labels(
         quiet = silent[low : high + 1] - silent[low]
         total, end = _segment_scores(sung, quiet, len(score), firsts[k + 1] - low, min_frames)
         total += score[:, None]
+        if k + 1 < len(labels):
+            apart = firsts[k + 1] + np.arange(total.shape[1]) - low
+            total[apart[None, :] - np.arange(len(score))[:, None] < gap_frames] -= TOO_CLOSE
         best = total.argmax(axis=0)
         back.append(best + low)
         ends.append(end[best, np.arange(len(best))] + low)

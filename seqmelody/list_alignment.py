@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from seqmelody.alignment import Range, align_labels
-from seqmelody.decoding.spans import notes_of_spans
+from seqmelody.decoding.timing import MIN_SECONDS, REACH_SECONDS, time_labels
 from seqmelody.emission import Emission
 from seqmelody.errors import InputError
 from seqmelody.list_reading import EditCosts, Step, best_reading
@@ -73,7 +72,8 @@ def align_list(
         InputError: the list is empty, a pitch lies outside the vocabulary, or there are more notes
             than frames.
     """
-    labels = list_labels(pitches, vocabulary, len(emission))
+    n_frames = len(emission) if timing is None else min(len(emission), len(timing))
+    labels = list_labels(pitches, vocabulary, n_frames)
     log_probs = emission.log_probs.copy()
     log_probs[:, NO_NOTE] -= blank_penalty
     steps = best_reading(log_probs, labels, costs or EditCosts())
@@ -102,8 +102,8 @@ def time_notes(
     vocabulary: Vocabulary,
     timing: Emission | None,
     *,
-    min_seconds: float = 0.06,
-    reach_seconds: float = 1.0,
+    min_seconds: float = MIN_SECONDS,
+    reach_seconds: float = REACH_SECONDS,
 ) -> list[Note]:
     """Onsets and offsets of sounding notes whose strongest CTC frames are known.
 
@@ -121,32 +121,16 @@ def time_notes(
         begins = [emission.frame_to_seconds(step.frame) for step in steps]
         ends = [*begins[1:], emission.frame_to_seconds(len(emission))]
         return [Note(*values) for values in zip(begins, ends, pitches, probs, strict=True)]
-    min_frames = max(1, round(min_seconds / timing.hop_seconds))
-    if len(steps) * min_frames > len(timing):
-        min_frames = 1
-    reach = round(reach_seconds / timing.hop_seconds)
-    centre = [round(timing.seconds_to_frame(emission.frame_to_seconds(s.frame))) for s in steps]
-    ranges = begin_ranges(centre, len(timing), reach, min_frames)
-    spans = align_labels(timing, [s.label for s in steps], ranges, min_frames=min_frames)
-    return notes_of_spans(spans, pitches, list(probs), timing)
-
-
-def begin_ranges(centre: Sequence[int], n_frames: int, reach: int, min_frames: int) -> list[Range]:
-    """Frames in which each note may begin: at most ``reach`` from its strongest CTC frame.
-
-    However long the rest before it, so that a long rest costs no memory; only where notes of
-    ``min_frames`` would not fit otherwise, the range is wider.
-    """
-    ranges: list[Range] = []
-    first = last = 0
-    earliest = -min_frames
-    for k, at in enumerate(centre):
-        latest = n_frames - (len(centre) - k) * min_frames  # later, the others would not fit
-        first = max(first, min(max(0, at - reach), latest))
-        earliest = max(first, earliest + min_frames)
-        last = max(last, earliest, min(at + reach, latest))
-        ranges.append(Range(first, last))
-    return ranges
+    return time_labels(
+        timing,
+        [step.label for step in steps],
+        [emission.frame_to_seconds(step.frame) for step in steps],
+        probs,
+        vocabulary,
+        min_seconds=min_seconds,
+        early_seconds=reach_seconds,
+        late_seconds=reach_seconds,
+    )
 
 
 def _marked(

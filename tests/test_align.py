@@ -14,9 +14,10 @@ import soundfile
 
 import seqmelody
 from seqmelody.cli import main
+from seqmelody.decoding.timing import begin_ranges
 from seqmelody.emission import Emission
 from seqmelody.errors import InputError
-from seqmelody.list_alignment import align_list, begin_ranges
+from seqmelody.list_alignment import align_list
 from seqmelody.list_reading import EditCosts, best_reading, candidates
 from seqmelody.note_lists import read_note_list
 from seqmelody.notes import Vocabulary
@@ -159,7 +160,7 @@ def test_memory_does_not_grow_with_the_product_of_frames_and_notes() -> None:
 
 
 def test_a_long_rest_costs_no_memory() -> None:
-    ranges = begin_ranges([30_000, 60_000], 70_000, 50, 3)
+    ranges = begin_ranges([30_000, 60_000], 70_000, 50, 50, 3)
     assert ranges == [(29_950, 30_050), (59_950, 60_050)]
 
 
@@ -167,7 +168,7 @@ def test_a_long_rest_costs_no_memory() -> None:
 def test_ranges_leave_room_for_every_note(seed: int) -> None:
     rng = np.random.default_rng(seed)
     n_notes = int(rng.integers(1, 30))
-    ranges = begin_ranges(sorted(rng.integers(0, 90, n_notes).tolist()), 90, 4, 3)
+    ranges = begin_ranges(sorted(rng.integers(0, 90, n_notes).tolist()), 90, 4, 4, 3)
     onset_frame = -3
     for k, (first, last) in enumerate(ranges):
         onset_frame = max(first, onset_frame + 3)

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from seqmelody.decoding.ctc import Spike, begin_ranges, best_path, decode_ctc
+from seqmelody.decoding.constraints import Constraints
+from seqmelody.decoding.ctc import Spike, best_path, decode_ctc
+from seqmelody.decoding.timing import begin_ranges
 from seqmelody.emission import Emission
 from seqmelody.notes import Vocabulary
 
@@ -80,3 +82,26 @@ def test_best_path_alone_takes_a_blank_penalty_unasked() -> None:
     assert decode_ctc(faint, PAIR, search="greedy", blank_penalty=0.0) == []
     assert decode_ctc(faint, PAIR, search="beam") == []
     assert [n.pitch for n in decode_ctc(faint, PAIR, search="beam", blank_penalty=1.0)] == [60]
+
+
+def test_of_more_spikes_than_windows_the_most_probable_stay() -> None:
+    spikes = emission_of([1, 2] * 5, 0.9)
+    spikes.log_probs[3] = np.log([0.001, 0.001, 0.998])
+    windows = Emission(emission_of([1, 2, 1, 2, 1]).log_probs, 0.04)
+    notes = decode_ctc(spikes, PAIR, timing=windows)
+    assert len(notes) == 5
+    assert max(n.confidence for n in notes) == pytest.approx(0.998)
+
+
+@pytest.mark.parametrize("shortest", [0.2, 0.4])
+def test_timing_keeps_the_shortest_note(shortest: float) -> None:
+    sounding = [1] * 8 + [2] * 6 + [1] * 40
+    spikes = [0] * len(sounding)
+    spikes[2], spikes[22], spikes[42] = 1, 2, 1  # 0.4 s apart; the windows say 0.16 and 0.12 s
+    known = Constraints(shortest_seconds=shortest)
+    timing = emission_of(sounding)
+    notes = decode_ctc(emission_of(spikes, 0.999), PAIR, timing=timing, constraints=known)
+    assert [n.pitch for n in notes] == [60, 61, 60]
+    assert min(np.diff([n.onset for n in notes])) >= shortest - 0.04
+    free = decode_ctc(emission_of(spikes, 0.999), PAIR, timing=timing)
+    assert min(np.diff([n.onset for n in free])) < 0.2 - 0.04

@@ -260,3 +260,14 @@ def test_modes_of_the_library() -> None:
     assert not DECODERS["joint"](emissions, VOCABULARY, beam).disagreements
     with pytest.raises(InputError, match="no CTC search"):
         DECODERS["window"](emissions, VOCABULARY, beam)
+
+
+def test_no_reading_of_the_windows_follows_another_note_too_soon() -> None:
+    # The windows are sure of a note that the CTC head has not heard, 0.1 s after one of both.
+    sounding = [1] * 5 + [2] * 15 + [3] * 20
+    ctc = spikes_at(40, doubts={1: (1, 0.98), 8: (2, 0.45), 22: (3, 0.98)})
+    windows = emission_of(sounding)
+    free = decode_joint(ctc, VOCABULARY, timing=windows)
+    assert pitches(free) == [60, 61, 62]
+    known = Constraints(shortest_seconds=0.2)
+    assert pitches(decode_joint(ctc, VOCABULARY, timing=windows, constraints=known)) == [60, 62]

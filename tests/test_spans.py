@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -35,3 +37,13 @@ def test_notes_touch_at_most() -> None:
     notes = notes_of_spans([Span(5, 10), Span(10, 15)], [60, 62], [0.5, 0.7], emission_with(cue))
     assert notes[0].offset == notes[1].onset < 0.19
     assert [(n.pitch, n.confidence) for n in notes] == [(60, 0.5), (62, 0.7)]
+
+
+def test_a_note_of_one_frame_ends_after_it_begins() -> None:
+    cue = np.zeros(30, np.float32)
+    cue[11:14] = [0.0, 1.0, 1.0]  # the onset is heard a frame late
+    spans = [Span(11, 12), Span(12, 13), Span(13, 14)]
+    notes = notes_of_spans(spans, [60, 62, 64], [0.5] * 3, emission_with(cue))
+    for note, following in itertools.pairwise(notes):
+        assert note.onset + HOP / 4 < note.offset <= following.onset
+    assert notes[-1].onset < notes[-1].offset

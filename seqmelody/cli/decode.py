@@ -69,7 +69,7 @@ def decode(
     ] = None,
     shortest: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="From one note's beginning to the next, at least."),
+        typer.Option(metavar="SECONDS", help="From one note's beginning to the next (to 0.04 s)."),
     ] = None,
     notes: Annotated[
         int | None,

@@ -14,13 +14,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seqmelody.alignment import Range, align_labels
 from seqmelody.decoding.beam import BeamConfig, beam_search
 from seqmelody.decoding.constraints import Constraints, constrain
 from seqmelody.decoding.ctcdecode_search import ctcdecode_search
-from seqmelody.decoding.hypothesis import Hypothesis, Spike, best_path
+from seqmelody.decoding.hypothesis import Hypothesis, Spike, best_path, most_probable
 from seqmelody.decoding.language_model import IntervalModel
-from seqmelody.decoding.spans import notes_of_spans
+from seqmelody.decoding.timing import MIN_SECONDS, REACH_SECONDS, time_labels
 from seqmelody.emission import Emission
 from seqmelody.errors import InputError
 from seqmelody.notes import Note, Vocabulary
@@ -77,9 +76,9 @@ def decode_ctc(
     language_model: IntervalModel | None = None,
     constraints: Constraints | None = None,
     blank_penalty: float | None = None,
-    min_seconds: float = 0.06,
-    early_seconds: float = 1.0,
-    late_seconds: float = 1.0,
+    min_seconds: float = MIN_SECONDS,
+    early_seconds: float = REACH_SECONDS,
+    late_seconds: float = REACH_SECONDS,
     onset_weight: float = 1.0,
 ) -> list[Note]:
     """The most probable note sequence, timed.
@@ -120,21 +119,19 @@ def decode_ctc(
         return _notes_at_spikes(spikes, emission, vocabulary)
     if len(timing) == 0:
         return []
-    min_frames = max(1, round(min_seconds / timing.hop_seconds))
-    if len(spikes) * min_frames > len(timing):
-        min_frames = 1  # a spike a frame is at most a note a frame
-    centre = [round(timing.seconds_to_frame(emission.frame_to_seconds(s.frame))) for s in spikes]
-    early, late = (round(s / timing.hop_seconds) for s in (early_seconds, late_seconds))
-    ranges = begin_ranges(centre, len(timing), early, late, min_frames)
-    spans = align_labels(
+    kept = most_probable(spikes, len(timing))
+    return time_labels(
         timing,
-        [s.label for s in spikes],
-        ranges,
-        min_frames=min_frames,
+        [s.label for s in kept],
+        [emission.frame_to_seconds(s.frame) for s in kept],
+        [s.prob for s in kept],
+        vocabulary,
+        min_seconds=min_seconds,
+        early_seconds=early_seconds,
+        late_seconds=late_seconds,
+        gap_seconds=constraints.shortest_seconds if constraints else None,
         onset_weight=onset_weight,
     )
-    pitches = [vocabulary.to_pitch(s.label) for s in spikes]
-    return notes_of_spans(spans, pitches, [s.prob for s in spikes], timing)
 
 
 def search_ctc(
@@ -198,29 +195,6 @@ def _with_own_probs(hypothesis: Hypothesis, emission: Emission) -> Hypothesis:
         for s in hypothesis.spikes
     )
     return hypothesis._replace(spikes=spikes)
-
-
-def begin_ranges(
-    centre: list[int], n_frames: int, early: int, late: int, min_frames: int
-) -> list[Range]:
-    """Frames in which each note may begin, given its spike.
-
-    A note begins at most ``early`` frames before its spike and ``late`` after, and not before the
-    previous note's spike less ``late``; the next note's spike is no bound, since all spikes may
-    fire early. Ranges are widened where notes of ``min_frames`` would not fit otherwise.
-    """
-    n_notes = len(centre)
-    ranges: list[Range] = []
-    first = last = 0
-    earliest = -min_frames
-    for k, at in enumerate(centre):
-        latest = n_frames - (n_notes - k) * min_frames  # later, the others would not fit
-        before = centre[k - 1] - late if k else 0
-        first = max(first, min(max(0, at - early, before), latest))
-        earliest = max(first, earliest + min_frames)
-        last = max(last, earliest, min(at + late, latest))
-        ranges.append(Range(first, last))
-    return ranges
 
 
 def _notes_at_spikes(

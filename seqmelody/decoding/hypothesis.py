@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -82,3 +83,12 @@ def best_path(log_probs: NDArray[np.floating], blank_penalty: float = 0.0) -> li
             frame = int(first + log_probs[first:last, label].argmax())
             spikes.append(Spike(label, frame, float(np.exp(log_probs[frame, label]))))
     return spikes
+
+
+def most_probable(spikes: Sequence[Spike], count: int) -> list[Spike]:
+    """The ``count`` spikes that are most probable, in order; of fewer, all.
+
+    A window head that strides over the frames may have fewer windows than the CTC head has spikes.
+    """
+    ranked = sorted(spikes, key=lambda spike: -spike.prob)[:count]
+    return sorted(ranked, key=lambda spike: spike.frame)

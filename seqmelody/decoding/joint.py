@@ -23,26 +23,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqmelody.alignment import Span, align_labels, onset_scores
+from seqmelody.alignment import onset_scores
 from seqmelody.decoding.agreement import compare, described, mean_confidence, notes_at
 from seqmelody.decoding.constraints import Constraints, constrain
-from seqmelody.decoding.ctc import begin_ranges, search_ctc
-from seqmelody.decoding.hypothesis import Spike
-from seqmelody.decoding.spans import notes_of_spans
+from seqmelody.decoding.ctc import search_ctc
+from seqmelody.decoding.hypothesis import Spike, most_probable
+from seqmelody.decoding.timing import place_labels, time_labels
 from seqmelody.decoding.window import decode_window
 from seqmelody.emission import Emission
 from seqmelody.notes import NO_NOTE, Note, Vocabulary
 
 WINDOW_WEIGHT = 0.3  # less than 1: neighbouring windows say much the same, a spike stands alone
-REACH_SECONDS = 1.0  # how far from where a decoder puts a note it may begin
 ONSET_WEIGHT = 1.0  # of the onset cue in the window score
-MIN_SECONDS = 0.06  # no note is shorter, as in both decoders
 FloatArray = NDArray[np.floating]
 
 
@@ -62,9 +59,9 @@ def decode_joint(
         vocabulary: the pitches of the classes.
         timing: the window head's emission.
         spikes: what a search found in the CTC emission; None for the best path.
-        constraints: what is known of this melody. No note leaves the range; they stay as
-            many as the search found if a number is expected, and none of a reading taken from the
-            windows follows another too soon.
+        constraints: what is known of this melody. No note leaves the range; they stay as many as
+            the search found if a number is expected; and no reading is taken from the windows in
+            which, or after which, a note would follow another too soon.
         window_weight: how much the window head's score counts beside the CTC head's.
 
     Returns:
@@ -75,14 +72,18 @@ def decode_joint(
         spikes = search_ctc(emission, vocabulary, constraints=constraints)[0].spikes
     if len(timing) == 0:
         return []
+    spikes = most_probable(spikes, len(timing))
     judge = _Judge(emission, timing, vocabulary, spikes, constraints or Constraints())
     chosen = judge.choose(window_weight)
     labels = [vocabulary.to_class(note.pitch) for note in chosen]
-    timed = _timed(timing, labels, [note.onset for note in chosen], vocabulary)
-    return [
-        replace(note, confidence=heard.confidence)
-        for note, heard in zip(timed, chosen, strict=True)
-    ]
+    return time_labels(
+        timing,
+        labels,
+        [note.onset for note in chosen],
+        [note.confidence for note in chosen],
+        vocabulary,
+        gap_seconds=constraints.shortest_seconds if constraints else None,
+    )
 
 
 class Score(NamedTuple):
@@ -125,12 +126,14 @@ class _Judge:
         self._emission, self._timing, self._vocabulary = emission, timing, vocabulary
         self._spikes, self._constraints = spikes, constraints
         self._log_probs = constrain(emission.log_probs, vocabulary, constraints, 0.0)
-        times = [emission.frame_to_seconds(spike.frame) for spike in spikes]
-        self.ctc = _timed(timing, [s.label for s in spikes], times, vocabulary)
-        self.ctc = [
-            replace(note, confidence=spike.prob)
-            for note, spike in zip(self.ctc, spikes, strict=True)
-        ]
+        self.ctc = time_labels(
+            timing,
+            [s.label for s in spikes],
+            [emission.frame_to_seconds(s.frame) for s in spikes],
+            [s.prob for s in spikes],
+            vocabulary,
+            gap_seconds=constraints.shortest_seconds,
+        )
         self.window = [
             note for note in decode_window(timing, vocabulary) if _in_range(note, constraints)
         ]
@@ -143,18 +146,33 @@ class _Judge:
             ctc, window = notes_at(self.ctc, step.ctc), notes_at(self.window, step.window)
             if step.agreed:
                 chosen.append(mean_confidence(window[0], ctc[0]))
+            elif self._may_be(k, chosen, window, ctc) and self._prefers(
+                k, window, ctc, window_weight
+            ):
+                chosen += window
             else:
-                chosen += window if self._prefers(k, window, ctc, window_weight) else ctc
+                chosen += ctc
         return chosen
+
+    def _may_be(
+        self, k: int, before: Sequence[Note], one: Sequence[Note], other: Sequence[Note]
+    ) -> bool:
+        """Whether constraints allow ``one`` instead of ``other``, which heeds them, at place
+        ``k``."""
+        if self._constraints.expected_notes is not None and len(one) != len(other):
+            return False
+        shortest = self._constraints.shortest_seconds
+        if shortest is None:
+            return True
+        following = [
+            note for step in self.steps[k + 1 :][:1] for note in notes_at(self.ctc, step.ctc)
+        ]
+        notes = [*before[-1:], *one, *following[:1]]
+        return all(b.onset - a.onset >= shortest for a, b in itertools.pairwise(notes))
 
     def _prefers(
         self, k: int, one: Sequence[Note], other: Sequence[Note], window_weight: float
     ) -> bool:
-        if self._constraints.expected_notes is not None and len(one) != len(other):
-            return False
-        shortest = self._constraints.shortest_seconds or 0.0
-        if any(b.onset - a.onset < shortest for a, b in itertools.pairwise(one)):
-            return False
         gain, loss = self.score(k, one), self.score(k, other)
         # Written so that two impossible readings (-inf) are not compared.
         return gain.ctc + window_weight * gain.window > loss.ctc + window_weight * loss.window
@@ -257,7 +275,7 @@ def alignment_log_prob(timing: Emission, labels: Sequence[int], onsets: Sequence
     begin, stay = onset_scores(timing, ONSET_WEIGHT)
     classes = np.full(len(timing), NO_NOTE)
     gain = 0.0
-    for label, span in zip(labels, _align(timing, labels, onsets), strict=True):
+    for label, span in zip(labels, place_labels(timing, labels, onsets), strict=True):
         classes[span.begin : span.end] = label
         gain += float(begin[span.begin] - stay[span.begin])
     frames = timing.log_probs[np.arange(len(timing)), classes]
@@ -273,23 +291,3 @@ def _cut(emission: Emission, first: int, stop: int) -> Emission:
         emission.frame_to_seconds(first),
         None if cue is None else cue[first:stop],
     )
-
-
-def _align(timing: Emission, labels: Sequence[int], onsets: Sequence[float]) -> list[Span]:
-    """Best frames for classes that begin at about these times, in seconds."""
-    min_frames = max(1, round(MIN_SECONDS / timing.hop_seconds))
-    if len(labels) * min_frames > len(timing):
-        min_frames = 1
-    centres = [round(timing.seconds_to_frame(onset)) for onset in onsets]
-    reach = round(REACH_SECONDS / timing.hop_seconds)
-    ranges = begin_ranges(centres, len(timing), reach, reach, min_frames)
-    return align_labels(timing, labels, ranges, min_frames=min_frames)
-
-
-def _timed(
-    timing: Emission, labels: Sequence[int], onsets: Sequence[float], vocabulary: Vocabulary
-) -> list[Note]:
-    """Classes that begin at about these times, in seconds, as notes; as decode_ctc times them."""
-    spans = _align(timing, labels, onsets)
-    pitches = [vocabulary.to_pitch(label) for label in labels]
-    return notes_of_spans(spans, pitches, [1.0] * len(labels), timing)

@@ -17,8 +17,14 @@ def notes_of_spans(
     confidences: Sequence[float],
     emission: Emission,
 ) -> list[Note]:
-    """Notes of frame spans in order; they touch at most, and are in the recording."""
-    onsets = [onset_seconds(emission, span.begin) for span in spans]
+    """Notes of frame spans in order. They touch at most, last half a hop or more, and end at most
+    half a hop after the last frame."""
+    onsets: list[float] = []
+    for span in spans:
+        # A cue beside a note of one frame must not move it out of the frame.
+        latest = emission.frame_to_seconds(span.end - 1)
+        earliest = onsets[-1] + emission.hop_seconds / 2 if onsets else 0.0
+        onsets.append(max(earliest, min(onset_seconds(emission, span.begin), latest)))
     notes = []
     for k, span in enumerate(spans):
         offset = emission.frame_to_seconds(span.end - 0.5)
