@@ -39,6 +39,7 @@ from seqmelody.self_alignment import (
     Mix,
     SelfAlignConfig,
     check_list,
+    check_pitches,
     fingerprint,
     label_recordings,
 )
@@ -119,6 +120,8 @@ def adapt(
     from accelerate import PartialState
 
     entries = read_lists(source)
+    for entry in entries:  # before the folder is claimed for them
+        check_pitches(entry, model, config.align.transpose)
     for_training, held_out = split(entries, config.held_out_share, config.train.seed)
     out = run / "model.safetensors"
     with PartialState().main_process_first():

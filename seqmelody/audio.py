@@ -85,7 +85,7 @@ def from_array(
         mono = soxr.resample(mono, sample_rate, target_rate, quality=QUALITY)
     if not len(mono):
         raise InputError("audio array: too short to hold a sample; pass a longer one")
-    return mono
+    return np.require(mono, requirements=["C", "W"])  # as torch takes it; a view is copied
 
 
 def find_audio(folder: str | os.PathLike[str]) -> list[Path]:

@@ -227,6 +227,7 @@ class Batch(NamedTuple):
     onsets: Tensor  # (B, T') onset targets in 0..1
     labels: Tensor  # (total notes,) CTC targets, end to end
     label_lengths: Tensor  # (B,)
+    windows: Tensor  # (B,) windows that the clip fills, of T'
 
 
 class Collate:
@@ -250,15 +251,17 @@ class Collate:
                 classes[row, : len(labels)] = torch.from_numpy(labels)
                 onsets[row, : len(starts)] = torch.from_numpy(starts)
         vocabulary = self.config.vocabulary
+        frames = torch.tensor([len(e.waveform) // features.hop + 1 for e in examples])
         return Batch(
             waveform,
-            torch.tensor([len(e.waveform) // features.hop + 1 for e in examples]),
+            frames,
             classes,
             onsets,
             torch.tensor(
                 [vocabulary.to_class(p) for e in examples for p in e.pitches], dtype=torch.long
             ),
             torch.tensor([len(e.pitches) for e in examples]),
+            -(-frames // self.config.window.stride),
         )
 
     def _targets(

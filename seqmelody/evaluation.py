@@ -7,8 +7,8 @@ no times has no such samples marked; there the powers are
 taken over the whole of it, as :func:`mix_at_snr` says.
 
 A mixture that would exceed full scale is turned down, as a recorder would be, and not clipped: the
-SNR stays as it is. Which noise a recording gets follows from a seed and the recording's name alone,
-so every system hears the same samples, and every SNR the same noise.
+SNR stays as it is. Which noise a recording gets follows from a seed, the recording's name and its
+place in the set, so every system hears the same samples, and every SNR the same noise.
 """
 
 from __future__ import annotations

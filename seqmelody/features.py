@@ -41,6 +41,10 @@ class FeatureConfig:
     attack_window: int = 160  # samples: 10 ms
     attack_steps: int = 4  # from frame to frame: every 5 ms
 
+    def __post_init__(self) -> None:
+        if self.hop % self.attack_steps:
+            raise ValueError(f"{self.attack_steps} attack steps do not divide a hop of {self.hop}")
+
     @property
     def hop_seconds(self) -> float:
         """Seconds from frame to frame."""
@@ -70,15 +74,18 @@ class LogFrequencySpectrogram(nn.Module):
             self.register_buffer(f"window_{i}", window / window.sum(), persistent=False)
             self.register_buffer(f"bank_{i}", bank, persistent=False)
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """Features of a batch of waveforms (B, samples)."""
+    def forward(self, waveform: Tensor, frames: Tensor | None = None) -> Tensor:
+        """Features of a batch of waveforms (B, samples).
+
+        ``frames`` (B,) of each are filled; the others, which pad the batch, are 0 and change none.
+        """
         planes = []
         for i, size in enumerate(self.config.windows):
             log_power = self._log_power(waveform, i, size)  # (B, T, F)
-            local = local_mean(log_power, self.config.level_frames)
+            local = local_mean(log_power, self.config.level_frames, frames)
             if i == 0:
                 local = local.mean(dim=2, keepdim=True)
-            planes.append(log_power - local)
+            planes.append(_filled(log_power - local, frames))
         return torch.stack(planes, dim=1)  # (B, S, T, F)
 
     def _log_power(self, waveform: Tensor, i: int, size: int) -> Tensor:
@@ -126,8 +133,8 @@ class AttackBands(nn.Module):
         )
         self.register_buffer("bank", bank, persistent=False)  # (bins, A)
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """Attack bands of a batch of waveforms (B, samples)."""
+    def forward(self, waveform: Tensor, frames: Tensor | None = None) -> Tensor:
+        """Attack bands of a batch of waveforms (B, samples); ``frames`` (B,) of each are filled."""
         config, size = self.config, self.config.attack_window
         step = config.hop // config.attack_steps
         padded = F.pad(waveform, (size // 2, size // 2))
@@ -138,18 +145,32 @@ class AttackBands(nn.Module):
         power = power[..., : waveform.shape[1] // config.hop * config.attack_steps + 1]
         bands = power.transpose(1, 2) @ self.get_buffer("bank")  # (B, T', A)
         around = config.level_frames * config.attack_steps | 1  # odd, so that it has a middle
-        local = local_mean(bands, around) + 1e-10
-        return 0.5 * torch.log10(bands / local + self.FLOOR)
+        steps = None if frames is None else (frames - 1) * config.attack_steps + 1
+        local = local_mean(bands, around, steps) + 1e-10
+        return _filled(0.5 * torch.log10(bands / local + self.FLOOR), steps)
 
 
-def local_mean(x: Tensor, size: int) -> Tensor:
+def _filled(x: Tensor, frames: Tensor | None) -> Tensor:
+    """(B, T, F) with 0 from the frame on that ``frames`` (B,) says."""
+    if frames is None:
+        return x
+    place = torch.arange(x.shape[1], device=x.device)
+    return x.masked_fill((place >= frames[:, None])[..., None], 0.0)
+
+
+def local_mean(x: Tensor, size: int, frames: Tensor | None = None) -> Tensor:
     """Mean of (B, T, F) over the ``size`` frames around each, an odd number; fewer at the ends.
+
+    With ``frames`` (B,), the ends are where it says.
 
     Sums of 1, 2, 4, ... frames, each from two of the last, are put together as the binary digits of
     ``size`` say. Pooling would add ``size`` numbers for each mean.
     """
     length, half = x.shape[1], size // 2
-    sums, width = F.pad(x, (0, 0, half, half)), 1  # of ``width`` frames, from each on
+    sums, width = (
+        F.pad(_filled(x, frames), (0, 0, half, half)),
+        1,
+    )  # of ``width`` frames, from each on
     total, done = torch.zeros_like(x), 0
     while True:
         if size & width:
@@ -159,8 +180,11 @@ def local_mean(x: Tensor, size: int) -> Tensor:
             break
         sums, width = sums[:, :-width] + sums[:, width:], 2 * width
     place = torch.arange(length, device=x.device)
-    count = (place + half + 1).clamp(max=length) - (place - half).clamp(min=0)
-    return total / count[:, None]
+    ends = (place + half + 1).clamp(max=length)
+    if frames is not None:
+        ends = torch.minimum(ends, frames[:, None])  # (B, T)
+    count = (ends - (place - half).clamp(min=0)).clamp(min=1)
+    return total / count[..., None]
 
 
 def _occupied(bank: Tensor, size: int) -> list[tuple[slice, slice]]:
@@ -169,8 +193,8 @@ def _occupied(bank: Tensor, size: int) -> list[tuple[slice, slice]]:
     parts = []
     for begin in range(0, bank.shape[1], size):
         columns = slice(begin, min(begin + size, bank.shape[1]))
-        rows = bank[:, columns].any(dim=1).nonzero()
-        parts.append((slice(int(rows.min()), int(rows.max()) + 1), columns))
+        rows = bank[:, columns].any(dim=1).nonzero().flatten().tolist()
+        parts.append((slice(rows[0], rows[-1] + 1) if rows else slice(0, 0), columns))
     return parts
 
 

@@ -29,16 +29,20 @@ class Losses(NamedTuple):
         return total + sequence_weight * self.sequence if sequence_weight else total
 
 
-def joint_losses(logits: Logits, batch: Batch, label_prior: float = 0.0) -> Losses:
+def joint_losses(
+    logits: Logits, batch: Batch, label_prior: float = 0.0, *, with_sequence: bool = False
+) -> Losses:
     """Cross-entropy of windows and of onsets, and how well either head reads the lists: CTC (Graves
-    et al., 2006) and :func:`sequence_loss`."""
+    et al., 2006) and, if asked for, :func:`sequence_loss`; else that is 0."""
     known = batch.classes != UNKNOWN
     classes = batch.classes.flatten()
     window = F.cross_entropy(logits.window.flatten(0, 1), classes, ignore_index=UNKNOWN)
     onset = F.binary_cross_entropy_with_logits(logits.onset[known], batch.onsets[known])
     if not known.any():  # all weak: the mean of nothing is NaN; 0, but still a function of all
         window, onset = 0.0 * logits.window.sum(), 0.0 * logits.onset.sum()
-    sequence = sequence_loss(logits.window, logits.onset, batch)
+    sequence = torch.zeros((), device=window.device)
+    if with_sequence:
+        sequence = sequence_loss(logits.window, logits.onset, batch)
     return Losses(window, onset, ctc_loss(logits.ctc, batch, label_prior), sequence)
 
 
@@ -71,12 +75,13 @@ def ctc_loss(logits: Tensor, batch: Batch, label_prior: float = 0.0) -> Tensor:
 def sequence_loss(window: Tensor, onset: Tensor, batch: Batch) -> Tensor:
     """How badly the windows read the lists as a whole, per window, mean over clips.
 
-    The windows' decoder knows notes that begin, notes that go on, and "no note". Its probability of
-    a list, summed over all times, is that of CTC where every note is two labels, begun and held,
-    and "no note" is the blank: p(begun) = p(pitch) p(onset), p(held) = p(pitch) (1 - p(onset)). So
-    the same pitch again asks for an onset, not for a blank. (Sequence training of frame classifiers
-    as in speech recognition: Povey et al., "Purely sequence-trained neural networks for ASR based
-    on lattice-free MMI", Interspeech 2016, but with a criterion that is normalised by frame.)
+    The windows' decoder knows notes that begin, notes that go on, and "no note". The probability of
+    a list, summed over all times, is nearly that of CTC where every note is two labels, begun and
+    held, and "no note" is the blank, with p(begun) = p(pitch) p(onset) and p(held) = p(pitch)
+    (1 - p(onset)). So the same pitch again asks for an onset, not for a blank. Nearly: CTC also
+    lets silence part a beginning from its note, and a beginning last. (Sequence training of frame
+    classifiers as in speech recognition: Povey et al., "Purely sequence-trained neural networks for
+    ASR based on lattice-free MMI", Interspeech 2016, but with a criterion normalised by frame.)
 
     Args:
         window: logits of the window head, (B, T', n + 1).
@@ -86,17 +91,16 @@ def sequence_loss(window: Tensor, onset: Tensor, batch: Batch) -> Tensor:
     log_probs = F.log_softmax(window, dim=2)
     notes, cue = log_probs[..., 1:], onset[..., None]
     begun, held = notes + F.logsigmoid(cue), notes + F.logsigmoid(-cue)
-    windows = (batch.frames * (window.shape[1] / int(batch.frames.max()))).ceil().long()
     losses = F.ctc_loss(
         torch.cat([log_probs[..., :1], begun, held], dim=2).transpose(0, 1),
         torch.stack([batch.labels, batch.labels + notes.shape[2]], dim=1).flatten(),
-        windows,
+        batch.windows,
         2 * batch.label_lengths,
         blank=NO_NOTE,
         reduction="none",
         zero_infinity=True,
     )
-    return (losses / windows).mean()
+    return (losses / batch.windows).mean()
 
 
 def _ctc_with_prior(log_probs: Tensor, batch: Batch, exponent: float) -> Tensor:

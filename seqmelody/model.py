@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqmelody import calibration
+from seqmelody.audio import SAMPLE_RATE
 from seqmelody.calibration import Calibration, Calibrations
 from seqmelody.emission import Emission
 from seqmelody.encoders import ENCODERS, EncoderConfig
@@ -113,12 +114,13 @@ class MelodyModel(nn.Module):
         step = features.hop * self.config.window.stride
         return -(-needed // step) * step
 
-    def forward(self, waveform: Tensor) -> Logits:
-        """(B, samples) at the model's sample rate to the logits of both heads."""
+    def forward(self, waveform: Tensor, frames: Tensor | None = None) -> Logits:
+        """(B, samples) at the model's sample rate to the logits of both heads; of a padded batch,
+        ``frames`` (B,) are filled."""
         # In full precision, also where training is not: the logarithm of a little power needs it.
         with torch.autocast(waveform.device.type, enabled=False):
-            features = self.features(waveform)  # (B, S, T, F)
-            attacks = None if self.attacks is None else self.attacks(waveform)  # (B, T', A)
+            features = self.features(waveform, frames)  # (B, S, T, F)
+            attacks = None if self.attacks is None else self.attacks(waveform, frames)  # (B, T', A)
         frames = self.encoder(features, attacks)  # (B, T, D)
         window, onset = self.window_head(frames)
         return Logits(window, onset, self.ctc_head(frames))
@@ -129,8 +131,9 @@ class MelodyModel(nn.Module):
     ) -> Emissions:
         """Emissions of one recording, (samples,) mono at the model's sample rate.
 
-        Works through the recording in chunks, each with the context that its frames depend on,
-        so the result does not depend on the chunk length and memory does not grow with it.
+        Works through the recording in chunks of about that length (half as much again at most),
+        each with the context that its frames depend on, so the result does not depend on the chunk
+        length and memory does not grow with the recording.
 
         Raises:
             InputError: the array is not one-dimensional or holds no samples.
@@ -214,7 +217,10 @@ def load_model(path: str | os.PathLike[str] | None = None) -> MelodyModel:
     path = default_model_path() if path is None else Path(path)
     metadata, tensors = _read(path)
     try:
-        model = MelodyModel(ModelConfig.from_json(metadata["config"]))
+        config = ModelConfig.from_json(metadata["config"])
+        if config.features.sample_rate != SAMPLE_RATE:
+            raise ValueError(f"it hears {config.features.sample_rate} Hz, not {SAMPLE_RATE}")
+        model = MelodyModel(config)
         model.load_state_dict({k: v.float() for k, v in tensors.items()})
         if CALIBRATION in metadata:
             model.calibrations = calibration.from_json(metadata[CALIBRATION])

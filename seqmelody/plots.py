@@ -41,7 +41,8 @@ def draw_notes(waveform: NDArray[np.float32], notes: Sequence[Note], title: str 
     axes = figure.subplots()
     _spectrogram(axes, waveform)
     _notes(axes, notes)
-    axes.set(xlabel="time (s)", ylabel="pitch", title=title, xlim=(0, seconds))
+    axes.set(xlabel="time (s)", ylabel="pitch", xlim=(0, seconds))
+    axes.set_title(title, parse_math=False)  # a file's name may hold a $
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=110)
     return out.getvalue()
@@ -54,7 +55,8 @@ def _spectrogram(axes: Axes, waveform: NDArray[np.float32]) -> None:
     with torch.inference_mode():
         plane = LogFrequencySpectrogram(config)(torch.from_numpy(waveform)[None])[0, 0]
     decibels = 20 * plane.numpy().T
-    half = 0.5 / config.bands_per_semitone
+    half, before = 0.5 / config.bands_per_semitone, -0.5 * config.hop_seconds
+    end = before + plane.shape[0] * config.hop_seconds
     top = config.lowest + config.n_bands / config.bands_per_semitone
     axes.imshow(
         decibels,
@@ -62,7 +64,7 @@ def _spectrogram(axes: Axes, waveform: NDArray[np.float32]) -> None:
         aspect="auto",
         cmap="magma",
         vmin=decibels.max() - DECIBELS_SHOWN,
-        extent=(0, plane.shape[0] * config.hop_seconds, config.lowest - half, top - half),
+        extent=(before, end, config.lowest - half, top - half),
     )
 
 

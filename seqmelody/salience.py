@@ -50,7 +50,7 @@ def salience_emission(
     """
     spectrogram = LogFrequencySpectrogram(config)
     size = max(1, round(CHUNK_SECONDS / config.hop_seconds)) * config.hop
-    context = -(-config.radius_samples // config.hop) * config.hop + config.hop
+    context = -(-config.radius_samples // config.hop) * config.hop + RISE_FRAMES * config.hop
     n_frames = len(waveform) // config.hop + 1
     levels, flux = [], []
     for begin in range(0, n_frames * config.hop, size):

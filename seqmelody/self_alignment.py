@@ -86,6 +86,8 @@ def train_self_aligned(
     from accelerate import PartialState
 
     entries = read_lists(source)
+    for entry in entries:  # before the folder is claimed for them
+        check_pitches(entry, model, config.transpose)
     with PartialState().main_process_first():
         _claim(run, entries, config, trained)
     current = model
@@ -205,7 +207,10 @@ def _claim(
 
 def fingerprint(entries: Sequence[ManifestEntry]) -> str:
     """Of the paths and labels, not of the sound."""
-    text = "\n".join(f"{e.audio.resolve()} {e.pitches} {e.notes}" for e in entries)
+    text = "\n".join(
+        f"{e.audio.resolve()} {e.pitches} {e.notes}{f' {e.untimed}' if e.untimed else ''}"
+        for e in entries
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -272,6 +277,17 @@ def align_entry(
 
 def check_list(entry: ManifestEntry, model: MelodyModel, n_samples: int, transpose: int) -> None:
     """Raise InputError, naming the recording, if it cannot hold the list in any allowed key."""
+    check_pitches(entry, model, transpose)
+    n_frames = n_samples // model.config.features.hop + 1
+    if len(entry.pitches) > n_frames:
+        raise InputError(
+            f"{entry.audio}: {n_frames} frames cannot hold the {len(entry.pitches)} notes of its "
+            "list; is it the right list for this recording?"
+        )
+
+
+def check_pitches(entry: ManifestEntry, model: MelodyModel, transpose: int) -> None:
+    """Raise InputError, naming the recording, if its list leaves the vocabulary in every key."""
     low, high = min(entry.pitches), max(entry.pitches)
     vocabulary = model.vocabulary
     lowest, highest = vocabulary.low - transpose, vocabulary.high + transpose
@@ -279,12 +295,6 @@ def check_list(entry: ManifestEntry, model: MelodyModel, n_samples: int, transpo
         raise InputError(
             f"{entry.audio}: pitches {low}..{high} of its list do not fit the vocabulary "
             f"{vocabulary.low}..{vocabulary.high}; transpose the list or use a wider vocabulary"
-        )
-    n_frames = n_samples // model.config.features.hop + 1
-    if len(entry.pitches) > n_frames:
-        raise InputError(
-            f"{entry.audio}: {n_frames} frames cannot hold the {len(entry.pitches)} notes of its "
-            "list; is it the right list for this recording?"
         )
 
 

@@ -15,6 +15,7 @@ recordings of the fewest notes.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import shutil
@@ -100,6 +101,7 @@ def train(
         InputError: ``run`` belongs to another configuration, or a curriculum is asked for and the
             data cannot tell what is easy.
     """
+    need_accelerate()
     from accelerate import Accelerator
     from accelerate.utils import DataLoaderConfiguration
 
@@ -109,6 +111,11 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     # batch_size counts the clips of all processes together, so their number changes nothing else
     accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
+    if config.batch_size % accelerator.num_processes:
+        raise InputError(
+            f"{accelerator.num_processes} processes cannot share a batch of {config.batch_size} "
+            "clips; take a number of processes that divides it, or another --batch-size"
+        )
     mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.mean_decay))  # type: ignore[no-untyped-call]
     mean.to(accelerator.device)
     wrapped, *optimizers = accelerator.prepare(model, *_optimizers(model, config))
@@ -149,6 +156,14 @@ def train(
     return out
 
 
+def need_accelerate() -> None:
+    """Raise InputError if the library that training rests on is not installed."""
+    if importlib.util.find_spec("accelerate") is None:
+        raise InputError(
+            "training needs accelerate; install it with: pip install 'seqmelody[train]'"
+        )
+
+
 def _step(
     accelerator: Any,
     model: Any,
@@ -163,8 +178,10 @@ def _step(
             group["lr"] = rate
         optimizer.zero_grad()
     with torch.autocast(accelerator.device.type, torch.bfloat16, config.bfloat16):
-        parts = model(batch.waveform)
-    losses = joint_losses(Logits(*(part.float() for part in parts)), batch, config.label_prior)
+        parts = model(batch.waveform, batch.frames)
+    logits = Logits(*(part.float() for part in parts))
+    sequence = config.sequence_weight > 0
+    losses = joint_losses(logits, batch, config.label_prior, with_sequence=sequence)
     total = losses.total(
         onset_weight=config.onset_weight,
         ctc_weight=config.ctc_weight,
@@ -298,7 +315,7 @@ def claim(path: Path, about: dict[str, Any], defaults: dict[str, Any]) -> None:
 
 def _save(accelerator: Any, run: Path, config: TrainConfig, model: MelodyModel, step: int) -> None:
     """Write the state beside the old one, then swap, so that one whole state is always there."""
-    fresh, old = run / "state.part", run / "state"
+    fresh, old, older = run / "state.part", run / "state", run / "state.old"
     accelerator.save_state(str(fresh), safe_serialization=True)
     accelerator.wait_for_everyone()
     if not accelerator.is_main_process:
@@ -306,9 +323,10 @@ def _save(accelerator: Any, run: Path, config: TrainConfig, model: MelodyModel, 
     header = {"step": step, "train": asdict(config), "model": model.config.to_json()}
     (fresh / "run.json").write_text(json.dumps(header))
     if old.exists():
-        old.rename(run / "state.old")
+        shutil.rmtree(older, ignore_errors=True)  # left by a call that was killed
+        old.rename(older)
     fresh.rename(old)
-    shutil.rmtree(run / "state.old", ignore_errors=True)
+    shutil.rmtree(older, ignore_errors=True)
 
 
 def _resume(accelerator: Any, run: Path, config: TrainConfig, model: MelodyModel) -> int:

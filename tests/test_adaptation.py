@@ -181,7 +181,7 @@ def batch(labels: list[list[int]], frames: list[int]) -> Batch:
     flat = torch.tensor([label for row in labels for label in row])
     empty = torch.zeros(0)
     lengths = torch.tensor([len(row) for row in labels])
-    return Batch(empty, torch.tensor(frames), empty, empty, flat, lengths)
+    return Batch(empty, torch.tensor(frames), empty, empty, flat, lengths, torch.tensor(frames))
 
 
 def by_paths(

@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from seqmelody.encoders import EncoderConfig, HarmonicFront
-from seqmelody.features import FeatureConfig, LogFrequencySpectrogram, filterbank, local_mean
+from seqmelody.features import (
+    AttackBands,
+    FeatureConfig,
+    LogFrequencySpectrogram,
+    filterbank,
+    local_mean,
+)
 from seqmelody.notes import Vocabulary
 
 
@@ -65,3 +71,29 @@ def test_local_mean_is_that_of_pooling(size: int, length: int) -> None:
         x.transpose(1, 2), size, 1, size // 2, count_include_pad=False
     )
     torch.testing.assert_close(local_mean(x, size), pooled.transpose(1, 2))
+
+
+def test_padding_a_batch_changes_no_features() -> None:
+    config = FeatureConfig(windows=(1024, 256))
+    rng = np.random.default_rng(0)
+    long, short = (torch.from_numpy(rng.normal(0, 0.1, n).astype("f")) for n in (40_000, 30_000))
+    batch = torch.stack([long, torch.nn.functional.pad(short, (0, 10_000))])
+    frames = torch.tensor([len(long) // 320 + 1, len(short) // 320 + 1])
+    for front, steps in ((LogFrequencySpectrogram(config), 1), (AttackBands(config), 4)):
+        both = front(batch, frames)
+        for row, alone in enumerate((front(long[None])[0], front(short[None])[0])):
+            filled = (int(frames[row]) - 1) * steps + 1
+            torch.testing.assert_close(both[row, ..., :filled, :], alone, atol=2e-3, rtol=1e-3)
+            assert not both[row, ..., filled:, :].any()
+
+
+def test_bands_beyond_the_spectrum_are_empty() -> None:
+    config = FeatureConfig(windows=(512,), n_bands=330)  # up to 25 kHz; the spectrum ends at 8
+    features = LogFrequencySpectrogram(config)(torch.randn(1, 8000))
+    assert features.shape[3] == 330
+    assert bool(torch.isfinite(features).all())
+
+
+def test_attack_steps_divide_the_hop() -> None:
+    with pytest.raises(ValueError, match="do not divide"):
+        FeatureConfig(hop=441, attack_steps=4)

@@ -22,6 +22,7 @@ def batch_of(lists: list[list[int]], frames: list[int]) -> Batch:
         torch.zeros(len(lists), n_windows),
         torch.tensor([label for labels in lists for label in labels], dtype=torch.long),
         torch.tensor([len(labels) for labels in lists]),
+        torch.tensor(frames),
     )
 
 

@@ -109,8 +109,9 @@ def evaluate(
     """The text that the command prints; ``compare`` asks for the modes of HEADS."""
     scores: dict[tuple[str, str], list[Score]] = {}
     places: list[tuple[str, ...]] = []
+    maker = NoiseMaker(seed, Path(noise.kind)) if noise else None
     for index, entry in enumerate(entries):
-        for condition, samples in _conditions(entry, index, noise, seed):
+        for condition, samples in _conditions(entry, index, noise, maker):
             notes = {mode: decode(samples, mode) for mode in modes}
             for mode in modes:
                 result = score(entry.pitches, notes[mode], entry.all_notes)
@@ -129,15 +130,17 @@ def evaluate(
 
 
 def _conditions(
-    entry: ManifestEntry, index: int, noise: NoiseChoice | None, seed: int
+    entry: ManifestEntry, index: int, noise: NoiseChoice | None, maker: NoiseMaker | None
 ) -> list[tuple[str, FloatArray]]:
     """Name and sound of a recording in each condition, clean first."""
     clean = load(entry.audio)
-    if noise is None:
+    if noise is None or maker is None:
         return [("clean", clean)]
     if not entry.pitches:  # nothing that an SNR could be taken against
         return [("clean", clean)]
-    added = NoiseMaker(seed, Path(noise.kind)).make(noise.kind, len(clean), entry.audio.name, index)
+    # By the folder's name, which is the same however its path is written; no generator has a slash.
+    name = noise.kind if noise.kind in GENERATORS else f"{noise.name}/"
+    added = maker.make(name, len(clean), entry.audio.name, index)
     try:
         return [
             ("clean", clean),

@@ -88,8 +88,9 @@ def run(
 
     from seqmelody.datasets import ComposedClips
     from seqmelody.model import MelodyModel, load_model
-    from seqmelody.training import TrainConfig, train
+    from seqmelody.training import TrainConfig, need_accelerate, train
 
+    need_accelerate()
     chosen: dict[str, Any] = {k: v for k, v in settings.items() if v is not None}
     config = replace(TrainConfig(), **chosen)
     torch.manual_seed(config.seed)
@@ -176,10 +177,10 @@ def _mixer(
         config = replace(config, bank_share=0.0)
         if sources.weak is None and not sources.augment:
             return None
-    claim(folder / "mix.json", {"bank": str(sources.bank), **asdict(config)}, {})
     composed = None
     if sources.bank is not None:
         composed = ComposedClips(sources.bank, model.vocabulary, seed=seed)
+    claim(folder / "mix.json", {"bank": str(sources.bank), **asdict(config)}, {})
     places = composed.places if composed is not None else None
 
     def mix(listed: Counted) -> MixedClips:
