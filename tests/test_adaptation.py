@@ -248,3 +248,15 @@ def test_recordings_measured_on_are_not_adapted_to(tmp_path: Path) -> None:
     measured.write_text('{"audio": "0.flac"}\n')
     with pytest.raises(InputError, match="which recordings to leave out"):
         write_lists(singing, measured, tmp_path / "lists", None)
+
+
+def test_a_folder_is_not_claimed_for_lists_that_cannot_be_used(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = (folder / "0.txt").read_text()
+    (folder / "0.txt").write_text("C4 C8")
+    with pytest.raises(InputError, match="do not fit the vocabulary"):
+        adapt(small_model(), folder, tmp_path / "run", QUICK)
+    (folder / "0.txt").write_text(right)  # as the message says
+    with_losses(monkeypatch, [1.0, 2.0])
+    adapt(small_model(), folder, tmp_path / "run", QUICK)

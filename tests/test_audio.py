@@ -311,3 +311,14 @@ def test_find_audio_without_any(tmp_path: Path) -> None:
         find_audio(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         find_audio(tmp_path / "missing")
+
+
+def test_views_of_arrays_become_arrays_that_torch_takes() -> None:
+    samples = np.linspace(-0.5, 0.5, 800, dtype=np.float32)
+    sealed = samples.copy()
+    sealed.flags.writeable = False
+    for view in (samples[::-1], samples[::2], sealed):
+        waveform = from_array(view, SAMPLE_RATE)
+        np.testing.assert_array_equal(torch.from_numpy(waveform).numpy(), view)
+        assert waveform.flags.writeable
+    assert np.shares_memory(from_array(samples, SAMPLE_RATE), samples)

@@ -493,7 +493,7 @@ def test_training_without_data_or_model(
 
 def test_plot_draws_a_picture(tmp_path: Path, checkpoint: Path) -> None:
     pytest.importorskip("matplotlib", reason="pictures need the plot extra")
-    record(str(tmp_path / "take.wav"))
-    done = start("plot", "take.wav", "-o", "t.png", "--model", str(checkpoint), cwd=tmp_path)
+    record(str(tmp_path / "take_$x^$.wav"))
+    done = start("plot", "take_$x^$.wav", "-o", "t.png", "--model", str(checkpoint), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")

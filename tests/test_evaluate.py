@@ -102,3 +102,24 @@ def test_nothing_to_sum_up_is_an_error() -> None:
     with pytest.raises(InputError, match="no scores"):
         summarise([])
     assert np.isnan(summarise([score_of([60], NOTES, None)]).conp_f1)
+
+
+def test_recorded_noise_does_not_depend_on_how_its_folder_is_written(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "street").mkdir()
+    soundfile.write(tmp_path / "street" / "a.wav", 0.1 * rng.standard_normal(200_000), SAMPLE_RATE)
+    monkeypatch.chdir(tmp_path)
+    heard: dict[str, list[FloatArray]] = {}
+    for written in ("street", "./street/", str(tmp_path / "street")):
+
+        def listen(samples: FloatArray, mode: str, key: str = written) -> list[Note]:
+            heard.setdefault(key, []).append(samples)
+            return []
+
+        evaluate(read_manifest(manifest), listen, ("ctc",), choose_noise(written, "0"))
+    first, *others = heard.values()
+    for other in others:
+        for a, b in zip(first, other, strict=True):
+            np.testing.assert_array_equal(a, b)

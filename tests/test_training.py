@@ -153,3 +153,28 @@ def test_learning_rate_warms_up_peaks_and_falls() -> None:
     assert learning_rate(99, config) == learning_rate(100, config) == pytest.approx(1.0)
     assert learning_rate(550, config) == pytest.approx(0.55)
     assert learning_rate(1000, config) == pytest.approx(0.1)
+
+
+def test_a_run_killed_while_the_old_state_was_removed_goes_on(tmp_path: Path) -> None:
+    config = TrainConfig(steps=3, batch_size=1, save_every=1)
+    train(MelodyModel(SMALL), Melodies(), tmp_path, config, until=1)
+    (tmp_path / "state.old").mkdir()
+    (tmp_path / "state.old" / "left.bin").write_bytes(b"half removed")
+    train(MelodyModel(SMALL), Melodies(), tmp_path, config)
+    assert json.loads((tmp_path / "state" / "run.json").read_text())["step"] == 3
+    assert not (tmp_path / "state.old").exists()
+
+
+def test_processes_share_a_batch_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accelerate.Accelerator.num_processes", 6)
+    with pytest.raises(InputError, match="6 processes cannot share a batch of 16"):
+        train(MelodyModel(SMALL), Melodies(), tmp_path / "run", TrainConfig(steps=1))
+
+
+def test_without_accelerate_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'seqmelody\[train\]'"):
+        train(MelodyModel(SMALL), Melodies(), tmp_path / "run", TrainConfig(steps=1))
+    assert not (tmp_path / "run").exists()
