@@ -49,7 +49,7 @@ def test_imports_run_downwards(path: Path) -> None:
     if relative == ("__init__",):
         return
     own = relative[0]
-    assert own in LAYERS, f"give {own} a layer here and in CONTRIBUTING.md"
+    assert own in LAYERS, f"give {own} a layer in LAYERS"
     for name in imported(path):
         other = stage(name)
         if other is not None and other != own:
