@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.progress import track
 
 from seqmelody.errors import InputError
+from seqmelody.writers import make_folder
 
 INSTRUMENTS = (
     "bass-electric", "bassoon", "contrabass", "flute", "french-horn", "guitar-nylon", "harmonium",
@@ -26,7 +27,7 @@ LICENCE = "CC-BY 3.0"
 def fetch(folder: Path) -> int:
     """Write a folder of MP3 files for each instrument that is not there yet; return how many."""
     wanted = [name for name in INSTRUMENTS if not (folder / name).is_dir()]
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     (folder / "licence.txt").write_text(f"{LICENCE}\n")
     for name in track(wanted, description="Instruments"):
         with tempfile.TemporaryDirectory(dir=folder) as work:

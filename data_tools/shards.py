@@ -18,6 +18,7 @@ import numpy as np
 from seqmelody.errors import InputError
 from seqmelody.manifests import ManifestEntry, format_entry
 from seqmelody.shards import INDEX, Place
+from seqmelody.writers import make_folder
 
 
 def write_shards(
@@ -33,7 +34,7 @@ def write_shards(
     order = np.random.default_rng(seed).permutation(len(entries))
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)  # of an earlier call that was killed
-    part.mkdir(parents=True)
+    make_folder(part)
     try:
         index: list[tuple[int, ...]] = []
         groups = _groups([entries[i] for i in order], size_mb * 1e6)

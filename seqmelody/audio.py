@@ -228,7 +228,8 @@ def _check_rate(sample_rate: float, name: str) -> None:
 
 def _as_numpy(audio: Any) -> NDArray[Any]:
     """Array or tensor as a NumPy array of shape (samples,) or (channels, samples)."""
-    if hasattr(audio, "detach"):  # a tensor that may need gradients or lie on a GPU
+    # A tensor may need gradients or lie on a GPU.
+    if hasattr(audio, "detach") and hasattr(audio, "cpu"):
         audio = audio.detach().cpu()
     if not hasattr(audio, "__array__"):
         raise InputError(

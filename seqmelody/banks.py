@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqmelody.errors import InputError
+from seqmelody.writers import make_folder
 
 FULL_SCALE = 32767.0
 REST = 0  # in place of a pitch, in tunes
@@ -104,7 +105,7 @@ def write_bank(folder: Path, kind: str, sources: list[Source], sounds: Iterable[
     Raises:
         InputError: there is no sound to write.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     start, length, pitch, source = [], [], [], []
     raw = folder / f"{kind}.raw"
     total = 0
@@ -172,7 +173,7 @@ class TuneBank:
 
 def write_tunes(folder: Path, tunes: list[list[tuple[int, float]]], part: str = "train") -> None:
     """Write tunes, each a list of (MIDI pitch or REST, quarter notes)."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     flat = [note for tune in tunes for note in tune]
     fresh = folder / "tunes.part.npz"
     np.savez_compressed(

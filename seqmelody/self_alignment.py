@@ -41,7 +41,7 @@ from seqmelody.model import MelodyModel, load_model
 from seqmelody.salience import salience_emission
 from seqmelody.training import TrainConfig, claim, train
 from seqmelody.transposition import best_shift
-from seqmelody.writers import write_atomically
+from seqmelody.writers import make_folder, write_atomically
 
 FloatArray = NDArray[np.float32]
 Mix = Callable[[ManifestClips], Dataset[Example]]
@@ -94,7 +94,7 @@ def train_self_aligned(
     for number in range(1 if trained else 0, config.rounds + 1):
         folder = run / f"round-{number}"
         with PartialState().main_process_first():  # the others find its labels
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             if not (folder / "labels.jsonl").exists():
                 if number == 0:
                     write_whole_recordings(entries, current, folder, config)

@@ -36,7 +36,7 @@ from seqmelody.errors import InputError
 from seqmelody.losses import Losses, joint_losses
 from seqmelody.model import Logits, MelodyModel, save_model
 from seqmelody.notes import NO_NOTE
-from seqmelody.writers import write_atomically
+from seqmelody.writers import make_folder, write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def train(
     config = config or TrainConfig()
     torch.manual_seed(config.seed)
     model.calibrations = {}  # those of the weights it had
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     # batch_size counts the clips of all processes together, so their number changes nothing else
     accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
     if config.batch_size % accelerator.num_processes:
@@ -302,9 +302,11 @@ def claim(path: Path, about: dict[str, Any], defaults: dict[str, Any]) -> None:
     Raises:
         InputError: the run is about something else.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     about = json.loads(json.dumps(about))
     if not path.exists():
+        if (path.parent / "log.jsonl").exists():
+            raise InputError(f"{path.parent}: holds a run of another kind; use a new folder")
         write_atomically(path, json.dumps(about).encode())
     elif defaults | json.loads(path.read_text(encoding="utf-8")) != about:
         raise InputError(

@@ -255,4 +255,5 @@ def _waveform(
         if sample_rate is not None:
             raise InputError(f"{audio}: a file knows its sample rate; leave sample_rate out")
         return audio_files.load(audio)
-    return audio_files.from_array(audio, sample_rate or audio_files.SAMPLE_RATE)
+    rate = audio_files.SAMPLE_RATE if sample_rate is None else sample_rate
+    return audio_files.from_array(audio, rate)

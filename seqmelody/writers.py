@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from seqmelody.errors import OutputError
+from seqmelody.errors import InputError, OutputError
 from seqmelody.notes import Note, format_note_list
 
 COLUMNS = ("onset", "offset", "pitch", "name", "confidence")
@@ -226,6 +226,23 @@ def format_of_suffix(suffix: str) -> str | None:
         if suffix.lower() in (writer.suffix, f".{name}"):
             return name
     return None
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in. Raises OutputError if that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: the folder cannot be made ({error.strerror}); choose another place"
+        ) from None
+
+
+def check_unlike(output: Path, *inputs: Path) -> None:
+    """Raise InputError if a result would be written over what it is made from."""
+    for path in inputs:
+        if output.resolve() == path.resolve():
+            raise InputError(f"{path}: the result would replace it; write to another file")
 
 
 def check_writable(path: Path) -> None:

@@ -30,7 +30,7 @@ def bank(
         bool, typer.Option(help="At most 50 MB: fewer pitches, shorter notes and noises.")
     ] = False,
     timbres: Annotated[int, typer.Option(min=0, help="Synthetic timbres of our own.")] = 60,
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
 ) -> None:
     """Collect single notes and noises into a bank.
 
@@ -82,7 +82,7 @@ def voice(
     folder: Annotated[Path, typer.Argument(help="The bank to add the takes to; it has tunes.")],
     hours: Annotated[float, typer.Option(min=0.001, help="Hours of singing.")] = 8.0,
     seconds: Annotated[float, typer.Option(min=5.0, help="Length of a take.")] = 20.0,
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
 ) -> None:
     """Sing takes with the voice synthesiser: voices, hums and whistles.
 

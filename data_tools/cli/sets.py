@@ -98,9 +98,10 @@ def stats(
     """
     from data_tools.stats import collect_stats, describe, draw_stats
     from seqmelody.manifests import read_manifest
-    from seqmelody.writers import check_writable, write_atomically
+    from seqmelody.writers import check_unlike, check_writable, write_atomically
 
     if plot:
+        check_unlike(plot, manifest)
         check_writable(plot)
     entries = track(read_manifest(manifest), "Reading", console=Console(stderr=True))
     found = collect_stats(entries)

@@ -66,7 +66,7 @@ def train(
     ] = None,
     peak_rate: Annotated[
         float | None,
-        typer.Option(min=1e-7, help="Highest learning rate.", show_default="the recipe's"),
+        typer.Option(min=1e-7, max=1, help="Highest learning rate.", show_default="the recipe's"),
     ] = None,
     save_every: Annotated[
         int | None, typer.Option(min=1, help="Steps between saves.", show_default="the recipe's")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from seqmelody.commands.decode import Job, Plan, make_folder, make_plan, write_notes
+from seqmelody.commands.decode import Job, Plan, make_plan, write_notes
 from seqmelody.commands.report import error_line
 from seqmelody.errors import InputError, SeqMelodyError
 from seqmelody.note_lists import list_beside, read_note_list
-from seqmelody.writers import WRITERS
+from seqmelody.writers import WRITERS, make_folder
 
 if TYPE_CHECKING:
     from seqmelody.model import MelodyModel
@@ -41,7 +41,7 @@ def run_align(
     if os.path.isdir(audio) and notes is not None:
         raise typer.BadParameter("a folder brings its lists, x.txt beside x.wav; leave NOTES out")
     plan = make_plan([audio], format_name, output)
-    _check_lists_survive(plan)
+    _check_lists_survive(plan, notes)
     if plan.folder is None:
         read_note_list(notes or list_beside(audio))  # complain before torch is imported
     from seqmelody.model import load_model
@@ -88,7 +88,8 @@ def _align(audio: Path, path: Path, pitches: Sequence[int], model: MelodyModel) 
         raise InputError(f"{path}: {error}") from None
 
 
-def _check_lists_survive(plan: Plan) -> None:
+def _check_lists_survive(plan: Plan, notes: Path | None) -> None:
     for job in plan.jobs:
-        if job.target is not None and job.target.resolve() == list_beside(job.source).resolve():
+        read = notes or list_beside(job.source)
+        if job.target is not None and job.target.resolve() == read.resolve():
             raise InputError(f"{job.target}: the result would replace the note list; change -o")

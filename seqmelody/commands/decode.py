@@ -23,6 +23,7 @@ from seqmelody.writers import (
     Writer,
     check_writable,
     format_of_suffix,
+    make_folder,
     write_atomically,
 )
 
@@ -256,16 +257,6 @@ def _jobs_in_folder(audio: Sequence[Path], output: Path, suffix: str) -> list[Jo
                     "rename one or decode them into different folders"
                 )
     return list(jobs.values())
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder for results. Raises OutputError if that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: the folder cannot be made ({error.strerror}); choose another -o"
-        ) from None
 
 
 def write_notes(target: Path | None, data: bytes) -> None:

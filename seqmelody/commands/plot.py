@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seqmelody.writers import check_writable, write_atomically
+from seqmelody.errors import InputError
+from seqmelody.writers import check_unlike, check_writable, write_atomically
 
 
 def run(audio: Path, output: Path, mode: str, model_path: Path | None) -> None:
@@ -14,6 +15,9 @@ def run(audio: Path, output: Path, mode: str, model_path: Path | None) -> None:
     from seqmelody.plots import draw_notes
     from seqmelody.transcription import transcribe
 
+    check_unlike(output, audio)
+    if output.suffix.lower() != ".png":
+        raise InputError(f"{output}: pictures are PNG files; give it the suffix .png")
     check_writable(output)
     waveform = load(audio)
     melody = transcribe(waveform, SAMPLE_RATE, mode=mode, model=load_model(model_path))

@@ -108,10 +108,11 @@ def run(
         assert bank is not None
         return train(model, ComposedClips(bank, model.vocabulary, seed=config.seed), folder, config)
     listed = _listed(manifest, model)
+    _check(listed, model)
+    _claim_lists(listed, folder)
     mix = _mixer(model, folder, sources, config.seed)
     if mix is None:
         return train(model, listed, folder, config)
-    _check(listed, model)
     return train(model, mix(listed), folder, config)
 
 
@@ -157,6 +158,16 @@ def _check(listed: ManifestClips | ShardedClips, model: MelodyModel) -> None:
 
     if isinstance(listed, ManifestClips):
         check_recordings(listed.entries, model, MixConfig())
+
+
+def _claim_lists(listed: ManifestClips | ShardedClips, folder: Path) -> None:
+    """The run is about these recordings and labels."""
+    from seqmelody.datasets import ManifestClips
+    from seqmelody.self_alignment import fingerprint
+    from seqmelody.training import claim
+
+    if isinstance(listed, ManifestClips):
+        claim(folder / "lists.json", {"lists": fingerprint(listed.entries)}, {})
 
 
 def _mixer(

@@ -12,6 +12,7 @@ from seqmelody.errors import InputError
 from seqmelody.notes import NO_NOTE, Vocabulary, parse_pitch
 
 BLOCK_FRAMES = 4096  # normalised at a time
+LONGEST_SECONDS = 3600.0  # that a shortest note may be asked to last
 OFF_KEY_COST = 3.0  # nats: melodies leave their key now and then
 # Semitones above the tonic. Minor has its sixth and seventh both raised and not.
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 9, 10, 11)}
@@ -44,8 +45,11 @@ class Constraints:
             raise InputError(
                 f"no pitch is from {self.lowest} to {self.highest}; give the lower one first"
             )
-        if self.shortest_seconds is not None and not self.shortest_seconds > 0:
-            raise InputError(f"a note of {self.shortest_seconds:g} s is none; use more than 0")
+        if self.shortest_seconds is not None and not (0 < self.shortest_seconds <= LONGEST_SECONDS):
+            raise InputError(
+                f"a shortest note of {self.shortest_seconds:g} s makes no sense; use more than 0 "
+                f"and at most {LONGEST_SECONDS:g} s"
+            )
         if self.expected_notes is not None and self.expected_notes < 0:
             raise InputError(f"{self.expected_notes} notes cannot be expected; use 0 or more")
 

@@ -205,6 +205,8 @@ def load_interval_model(path: str | os.PathLike[str] | None = None) -> IntervalM
         OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile
     ) as error:  # fmt: skip
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "pickle" in reason:  # NumPy's advice on files that are none of its own is a bad one
+            reason = "no NumPy archive"
         raise InputError(
             f"{path}: not a melody model of this version ({reason}); "
             "make one with 'python -m data_tools lm'"
