@@ -29,6 +29,7 @@ import numpy as np
 import torch
 
 from seqmelody.audio import load
+from seqmelody.claims import claim
 from seqmelody.datasets import ManifestClips, read_lists
 from seqmelody.decoding.ctc import decode_ctc
 from seqmelody.errors import InputError
@@ -43,7 +44,7 @@ from seqmelody.self_alignment import (
     fingerprint,
     label_recordings,
 )
-from seqmelody.training import TrainConfig, claim, train
+from seqmelody.training import TrainConfig, train
 from seqmelody.transposition import best_shift, ctc_log_likelihoods
 from seqmelody.writers import write_atomically
 

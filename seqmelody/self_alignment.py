@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from seqmelody.audio import SAMPLE_RATE, load
+from seqmelody.claims import claim
 from seqmelody.clip_cutting import cut, known_times
 from seqmelody.datasets import Example, ManifestClips, read_lists
 from seqmelody.errors import InputError
@@ -39,7 +40,7 @@ from seqmelody.list_reading import EditCosts
 from seqmelody.manifests import ManifestEntry, format_entry
 from seqmelody.model import MelodyModel, load_model
 from seqmelody.salience import salience_emission
-from seqmelody.training import TrainConfig, claim, train
+from seqmelody.training import TrainConfig, train
 from seqmelody.transposition import best_shift
 from seqmelody.writers import make_folder, write_atomically
 

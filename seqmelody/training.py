@@ -36,7 +36,7 @@ from seqmelody.errors import InputError
 from seqmelody.losses import Losses, joint_losses
 from seqmelody.model import Logits, MelodyModel, save_model
 from seqmelody.notes import NO_NOTE
-from seqmelody.writers import make_folder, write_atomically
+from seqmelody.writers import make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +102,11 @@ def train(
             data cannot tell what is easy.
     """
     need_accelerate()
-    from accelerate import Accelerator
-    from accelerate.utils import DataLoaderConfiguration
-
     config = config or TrainConfig()
     torch.manual_seed(config.seed)
     model.calibrations = {}  # those of the weights it had
     make_folder(run)
-    # batch_size counts the clips of all processes together, so their number changes nothing else
-    accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
-    if config.batch_size % accelerator.num_processes:
-        raise InputError(
-            f"{accelerator.num_processes} processes cannot share a batch of {config.batch_size} "
-            "clips; take a number of processes that divides it, or another --batch-size"
-        )
+    accelerator = _accelerator(config)
     mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.mean_decay))  # type: ignore[no-untyped-call]
     mean.to(accelerator.device)
     wrapped, *optimizers = accelerator.prepare(model, *_optimizers(model, config))
@@ -162,6 +153,20 @@ def need_accelerate() -> None:
         raise InputError(
             "training needs accelerate; install it with: pip install 'seqmelody[train]'"
         )
+
+
+def _accelerator(config: TrainConfig) -> Any:
+    from accelerate import Accelerator
+    from accelerate.utils import DataLoaderConfiguration
+
+    # batch_size counts the clips of all processes together, so their number changes nothing else
+    accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
+    if config.batch_size % accelerator.num_processes:
+        raise InputError(
+            f"{accelerator.num_processes} processes cannot share a batch of {config.batch_size} "
+            "clips; take a number of processes that divides it, or another --batch-size"
+        )
+    return accelerator
 
 
 def _step(
@@ -289,30 +294,6 @@ def _row(step: int, rate: float, losses: Losses, norm: Tensor, seconds: float) -
 
 def _describe(row: dict[str, float]) -> str:
     return f"window {row['window']:.3f} onset {row['onset']:.3f} ctc {row['ctc']:.3f}"
-
-
-def claim(path: Path, about: dict[str, Any], defaults: dict[str, Any]) -> None:
-    """Note in a JSON file what a new run is about, or check that an old one is about the same.
-
-    Args:
-        path: in the folder of the run, which is made.
-        about: settings, or fingerprints of data.
-        defaults: of settings that runs of older versions have not noted.
-
-    Raises:
-        InputError: the run is about something else.
-    """
-    make_folder(path.parent)
-    about = json.loads(json.dumps(about))
-    if not path.exists():
-        if (path.parent / "log.jsonl").exists():
-            raise InputError(f"{path.parent}: holds a run of another kind; use a new folder")
-        write_atomically(path, json.dumps(about).encode())
-    elif defaults | json.loads(path.read_text(encoding="utf-8")) != about:
-        raise InputError(
-            f"{path.parent}: holds a run with other lists or settings; go on with the same ones or "
-            "use a new folder"
-        )
 
 
 def _save(accelerator: Any, run: Path, config: TrainConfig, model: MelodyModel, step: int) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from seqmelody.claims import claim
 from seqmelody.cli import main
 from seqmelody.errors import InputError, OutputError
-from seqmelody.training import claim
 from seqmelody.writers import check_unlike, make_folder
 
 

@@ -162,9 +162,9 @@ def _check(listed: ManifestClips | ShardedClips, model: MelodyModel) -> None:
 
 def _claim_lists(listed: ManifestClips | ShardedClips, folder: Path) -> None:
     """The run is about these recordings and labels."""
+    from seqmelody.claims import claim
     from seqmelody.datasets import ManifestClips
     from seqmelody.self_alignment import fingerprint
-    from seqmelody.training import claim
 
     if isinstance(listed, ManifestClips):
         claim(folder / "lists.json", {"lists": fingerprint(listed.entries)}, {})
@@ -178,9 +178,9 @@ def _mixer(
     Recordings are augmented unless they are all that there is: a manifest alone is trained on as
     it stands.
     """
+    from seqmelody.claims import claim
     from seqmelody.datasets import ComposedClips
     from seqmelody.mixing import MixConfig, MixedClips
-    from seqmelody.training import claim
 
     wanted = {"bank_share": sources.bank_share, "augment": sources.augment}
     config = MixConfig(**{k: v for k, v in wanted.items() if v is not None})  # type: ignore[arg-type]
