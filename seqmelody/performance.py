@@ -21,7 +21,7 @@ FARTHEST_SEMITONES = 3.5  # that a recording is transposed
 SETTLED_SECONDS = 0.2  # after which a recording has its full sound
 SWELL_SECONDS = 0.03  # of attack; with less, a repeat without a gap would not be heard
 LONG_ATTACK_SECONDS = 0.05  # notes late for another reason as well would begin nowhere near
-LATEST_SHARE = 0.4  # of a note that passes before its recording speaks
+LATEST_SHARE = 0.6  # of a note that passes before its recording speaks
 
 
 @dataclass(frozen=True, slots=True)
