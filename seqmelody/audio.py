@@ -5,14 +5,15 @@ the file: an hour of 44.1 kHz stereo peaks near the 230 MB of its 16 kHz mono wa
 
 Full scale is -1..1. Integers are divided by their full range (unsigned ones are offset binary, as
 in 8-bit WAV); floats are taken as they are. Mixing is the plain mean of the channels, so a dead
-channel halves the level and loses nothing.
+channel halves the level and loses nothing. Where channels are in opposite phase and cancel, the
+loudest is taken alone.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,8 @@ SAMPLE_RATE = 16_000  # Hz, of every waveform inside SeqMelody
 MIN_SAMPLE_RATE = 4_000  # Hz; below, the upper half of the piano is lost
 MAX_SAMPLE_RATE = 1_000_000  # Hz; above, the header is damaged
 BLOCK_SAMPLES = 2**17  # read at once, all channels together
-MAX_RESERVED = (
-    2**26
-)  # samples (70 min at 16 kHz); headers that claim more are believed as they fill
+MAX_RESERVED = 2**26  # samples, 70 min at 16 kHz; headers that claim more are believed as they fill
+CANCELLED = 0.01  # of the channels' power left in their mean (-20 dB): they cancel
 QUALITY = "HQ"  # soxr: 20 bits, pass band to 91 % of Nyquist
 AUDIO_SUFFIXES = frozenset(
     {".aif", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".w64", ".wav"}
@@ -40,7 +40,7 @@ AUDIO_SUFFIXES = frozenset(
 
 
 def load(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> FloatArray:
-    """Read a recording as mono, the mean of its channels.
+    """Read a recording as mono: the mean of its channels, or the loudest where they cancel.
 
     Returns:
         Waveform, shape (samples,), at ``sample_rate``.
@@ -49,14 +49,35 @@ def load(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> Flo
         InputError: missing, a folder, unreadable, empty, not audio, damaged, NaN or infinite
             samples, or a sample rate that cannot carry a melody.
     """
-    mono: FloatArray = _read(Path(path), sample_rate, mono=True)[:, 0]
-    return mono
+    mix = Downmix()
+    waveform = _read(Path(path), sample_rate, mix)
+    if mix.cancels:
+        waveform = _read(Path(path), sample_rate, mix.loudest)
+    return waveform
 
 
-def load_channels(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> FloatArray:
-    """Read a recording with its channels apart: shape (channels, samples). Raises as load does."""
-    channels: FloatArray = _read(Path(path), sample_rate, mono=False).T
-    return channels
+class Downmix:
+    """The mean of a recording's channels, block by block; it notices if they cancel."""
+
+    def __init__(self) -> None:
+        self._powers: NDArray[np.float64] | float = 0.0  # sum of squares of each channel
+        self._mean_power = 0.0
+
+    def __call__(self, block: FloatArray) -> FloatArray:
+        """Mean of (frames, channels)."""
+        mono: FloatArray = block.mean(axis=1)
+        self._powers = self._powers + np.square(block, dtype=np.float64).sum(axis=0)
+        self._mean_power += float(np.square(mono, dtype=np.float64).sum())
+        return mono
+
+    @property
+    def cancels(self) -> bool:
+        """Whether hardly anything of the channels is left in their mean so far."""
+        return self._mean_power < CANCELLED * float(np.mean(self._powers))
+
+    def loudest(self, block: FloatArray) -> FloatArray:
+        """The channel alone that was the loudest so far."""
+        return block[:, int(np.argmax(self._powers))]
 
 
 def from_array(
@@ -79,8 +100,12 @@ def from_array(
     if sample_rate is None:
         raise InputError("audio array: its sample rate is unknown; pass sample_rate=")
     _check_rate(sample_rate, "audio array")
-    channels = _to_float(_as_numpy(audio))
-    mono: FloatArray = channels.mean(axis=0) if channels.ndim == 2 else channels
+    mono = _to_float(_as_numpy(audio))
+    if mono.ndim == 2:
+        mix, frames = Downmix(), mono.T
+        mono = mix(frames)
+        if mix.cancels:
+            mono = mix.loudest(frames)
     if sample_rate != target_rate:
         mono = soxr.resample(mono, sample_rate, target_rate, quality=QUALITY)
     if not len(mono):
@@ -110,17 +135,13 @@ def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
     return found
 
 
-def _read(path: Path, sample_rate: int, *, mono: bool) -> FloatArray:
-    """The file at ``sample_rate``, shape (samples, 1 if mono else channels)."""
+def _read(path: Path, sample_rate: int, downmix: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    """The file at ``sample_rate``, its blocks of shape (frames, channels) mixed by ``downmix``."""
     with _open_sound(path) as sound:
         _check_rate(sound.samplerate, str(path))
-        blocks, channels = _blocks(sound, path), sound.channels
-        if mono:
-            blocks = (block.mean(axis=1, keepdims=True) for block in blocks)
-            channels = 1
-        resampled = _resample(blocks, sound.samplerate, sample_rate, channels)
-        expected = math.ceil(sound.frames * sample_rate / sound.samplerate)
-        waveform = _collect(resampled, expected, channels)
+        blocks = map(downmix, _blocks(sound, path))
+        resampled = _resample(blocks, sound.samplerate, sample_rate)
+        waveform = _collect(resampled, math.ceil(sound.frames * sample_rate / sound.samplerate))
     if not len(waveform):
         raise InputError(f"{path}: holds no samples; record or export it again")
     return waveform
@@ -185,36 +206,32 @@ def _blocks(sound: soundfile.SoundFile, path: Path) -> Iterator[FloatArray]:
 
 
 def _resample(
-    blocks: Iterable[FloatArray], source_rate: int, target_rate: int, channels: int
+    blocks: Iterable[FloatArray], source_rate: int, target_rate: int
 ) -> Iterator[FloatArray]:
-    """The blocks, shape (frames, channels), at another rate; no seams show."""
+    """The blocks, shape (samples,), at another rate; no seams show."""
     if source_rate == target_rate:
         yield from blocks
         return
-    stream = soxr.ResampleStream(
-        source_rate, target_rate, channels, dtype="float32", quality=QUALITY
-    )
+    stream = soxr.ResampleStream(source_rate, target_rate, 1, dtype="float32", quality=QUALITY)
     for block in blocks:
-        yield stream.resample_chunk(block).reshape(-1, channels)
-    tail = np.empty((0, channels), np.float32)
-    yield stream.resample_chunk(tail, last=True).reshape(-1, channels)
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
 
 
-def _collect(blocks: Iterable[FloatArray], expected: int, channels: int) -> FloatArray:
-    """Blocks joined in place, shape (samples, channels).
+def _collect(blocks: Iterable[FloatArray], expected: int) -> FloatArray:
+    """Blocks joined in place, shape (samples,).
 
     ``expected`` samples come from the header and only save copying: some headers guess.
     """
-    reserved = max(1, min(expected, MAX_RESERVED // channels))
-    waveform = np.empty((reserved, channels), np.float32)
+    waveform = np.empty(max(1, min(expected, MAX_RESERVED)), np.float32)
     filled = 0
     for block in blocks:
         end = filled + len(block)
         if end > len(waveform):
-            waveform.resize((end + len(waveform) // 4, channels), refcheck=False)
+            waveform.resize(end + len(waveform) // 4, refcheck=False)
         waveform[filled:end] = block
         filled = end
-    waveform.resize((filled, channels), refcheck=False)
+    waveform.resize(filled, refcheck=False)
     return waveform
 
 

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from seqmelody.audio import SAMPLE_RATE, find_audio, from_array, load, load_channels
+from seqmelody.audio import SAMPLE_RATE, find_audio, from_array, load
 from seqmelody.errors import InputError
 
 
@@ -81,14 +81,23 @@ def test_a_dead_channel_costs_level_only(tmp_path: Path, dead: int) -> None:
     np.testing.assert_allclose(load(path), tone(440, 1, 16000) / 2, atol=1e-6)
 
 
-def test_load_channels_keeps_them_apart(tmp_path: Path) -> None:
-    path = tmp_path / "stereo.wav"
-    stereo = np.stack([tone(440, 1, 44100), tone(660, 1, 44100)], axis=1)
-    soundfile.write(path, stereo, 44100)
-    channels = load_channels(path)
-    assert channels.shape == (2, SAMPLE_RATE)
-    assert peak_frequency(channels[0]) == pytest.approx(440, abs=1)
-    assert peak_frequency(channels[1]) == pytest.approx(660, abs=1)
+def test_channels_in_opposite_phase_are_heard(tmp_path: Path) -> None:
+    """Their mean is silence, or the little that they differ in; the loudest is the recording."""
+    loud = tone(440, 1, 48000)
+    stereo = np.stack([-0.9 * loud, loud], axis=1)
+    path = tmp_path / "opposite.wav"
+    soundfile.write(path, stereo, 48000, subtype="FLOAT")
+    for waveform in (load(path), from_array(stereo.T, 48000)):
+        assert np.abs(waveform).max() == pytest.approx(np.abs(loud).max(), abs=0.01)
+        assert peak_frequency(waveform) == pytest.approx(440, abs=1)
+
+
+def test_many_channels_that_differ_are_averaged(tmp_path: Path) -> None:
+    """Sixteen of their own loudness and phase, none against another: no case of cancelling."""
+    channels = np.random.default_rng(1).normal(0, 0.1, (16, 16000)).astype(np.float32)
+    path = tmp_path / "sixteen.wav"
+    soundfile.write(path, channels.T, 16000, subtype="FLOAT")
+    np.testing.assert_allclose(load(path), channels.mean(axis=0), atol=1e-6)
 
 
 def test_memory_grows_with_the_result_only(tmp_path: Path) -> None:
