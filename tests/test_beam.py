@@ -213,6 +213,14 @@ def test_the_range_leaves_pitches_out() -> None:
             assert [n.pitch for n in notes] == expected
 
 
+@pytest.mark.parametrize("search", ["beam", "greedy"])
+def test_a_range_that_the_vocabulary_lacks_is_refused(search: str) -> None:
+    with pytest.raises(InputError, match=r"60\.\.64"):
+        decode_ctc(
+            emission(peaky(50, {10: 1})), FIVE, search=search, constraints=Constraints(lowest=65)
+        )
+
+
 def test_a_key_decides_between_neighbours() -> None:
     log_probs = np.log(np.tile([0.998, 4e-4, 4e-4, 4e-4, 4e-4, 4e-4], (30, 1)))
     log_probs[12] = np.log([0.1, 0.01, 0.5, 0.37, 0.01, 0.01])  # C# or D
@@ -224,6 +232,8 @@ def test_a_key_decides_between_neighbours() -> None:
 def test_keys_are_read() -> None:
     assert pitch_classes("C major") == pitch_classes("c") == {0, 2, 4, 5, 7, 9, 11}
     assert pitch_classes("F# minor") == pitch_classes("gb Minor")
+    assert pitch_classes("Am") == pitch_classes("a min") == pitch_classes("A minor")
+    assert pitch_classes("Bbmaj") == pitch_classes("A#") != pitch_classes("Bbm")
     for wrong in ("H", "C dorian", ""):
         with pytest.raises(InputError, match="no key"):
             pitch_classes(wrong)

@@ -216,6 +216,32 @@ def test_one_recording_into_a_folder(run: Run) -> None:
     assert files("notes.d") == ["take.1.csv"]
 
 
+def test_a_slash_asks_for_a_new_folder(run: Run) -> None:
+    record("take.wav")
+    assert run("decode", "take.wav", "-o", "new/notes.d/") == 0
+    assert files("new") == ["notes.d/take.tsv"]
+
+
+def test_a_dash_stands_for_stdout(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    record("take.wav")
+    assert run("decode", "take.wav", "-o", "-") == 0
+    assert capfd.readouterr().out.startswith("onset\t")
+    assert files(".") == ["take.wav"]
+
+
+def test_a_recording_without_notes_is_no_error_but_is_said(
+    run: Run, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record("take.wav")
+    nothing = SimpleNamespace(notes=[], duration=1.0, disagreements=[])
+    transcription = sys.modules["seqmelody.transcription"]
+    monkeypatch.setattr(transcription, "transcribe", lambda *_, **__: nothing)
+    assert run("decode", "take.wav") == 0
+    out, err = capfd.readouterr()
+    assert len(out.splitlines()) == 1
+    assert err == "seqmelody: take.wav: no note was found\n"
+
+
 def test_midi_is_kept_off_a_terminal(
     run: Run, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seqmelody.cli.options import FormatName, Mode, Model, one_of
+from seqmelody.cli.options import FormatName, Mode, Model, Output, one_of
 from seqmelody.decoding import MODES, SEARCH_NAMES
 
 
@@ -18,16 +18,7 @@ def decode(
     ],
     mode: Mode = MODES[0],
     format_name: FormatName = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="PATH",
-            help="File for the notes; for several recordings a folder, made if missing.",
-            show_default="stdout",
-        ),
-    ] = None,
+    output: Output = None,
     model: Model = None,
     min_confidence: Annotated[
         float,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seqmelody.cli.options import FormatName, Model
+from seqmelody.cli.options import FormatName, Model, Output
 
 
 def align(
@@ -23,10 +23,7 @@ def align(
         ),
     ] = None,
     format_name: FormatName = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="PATH", help="File; for a folder, a folder."),
-    ] = None,
+    output: Output = None,
     model: Model = None,
 ) -> None:
     """Find when each note of a list was played; mark notes that are wrong, missing or extra.

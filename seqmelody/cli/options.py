@@ -42,6 +42,17 @@ FormatName = Annotated[
         show_default=f"by the suffix of -o, else {DEFAULT_FORMAT}",
     ),
 ]
+Output = Annotated[
+    str | None,  # a path would forget the slash at its end
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="File for the notes. A folder, or a name that ends in a slash, takes a file for each "
+        "recording, as several need.",
+        show_default="stdout",
+    ),
+]
 Model = Annotated[
     Path | None,
     typer.Option(

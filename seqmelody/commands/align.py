@@ -24,7 +24,7 @@ def run_align(
     audio: Path,
     notes: Path | None,
     format_name: str | None,
-    output: Path | None,
+    output: str | None,
     model_path: Path | None,
 ) -> bool:
     """Align one recording, or all of a folder with the lists beside them.

@@ -138,23 +138,34 @@ def _pitch_range(text: str | None) -> tuple[int | None, int | None]:
     raise InputError(f"--range {text}: no two notes; write for example C3-C6 or 48-84")
 
 
-def make_plan(audio: Sequence[Path], format_name: str | None, output: Path | None) -> Plan:
+def make_plan(audio: Sequence[Path], format_name: str | None, output: str | None) -> Plan:
     """Give each recording a target.
+
+    ``output`` is as it was typed: a file, a folder if one is there or the text ends in a slash, and
+    ``-`` for stdout.
 
     Raises:
         typer.BadParameter: format, suffix and kind of output do not fit together.
         InputError: a folder holds no recording, two would be written to one file, or notes would
             replace a recording.
-        OutputError: the one file asked for cannot be written.
+        OutputError: nothing can be written there.
     """
-    if len(audio) > 1 or os.path.isdir(audio[0]):
-        if output is None or (format_of_suffix(output.suffix) and not os.path.isdir(output)):
+    path = None if output is None or output == "-" else Path(output)
+    in_folder = output is not None and (os.path.isdir(output) or output.endswith(("/", os.sep)))
+    if in_folder or len(audio) > 1 or os.path.isdir(audio[0]):
+        if path is None or (format_of_suffix(path.suffix) and not in_folder):
             raise typer.BadParameter("several recordings need a folder for their notes: -o DIR")
         writer = WRITERS[format_name or DEFAULT_FORMAT]
-        plan = Plan(_jobs_in_folder(audio, output, writer.suffix), writer, output)
+        if path.is_dir():  # else it is made
+            check_writable(path / "notes")
+        plan = Plan(_jobs_in_folder(audio, path, writer.suffix), writer, path)
     else:
-        writer = WRITERS[_choose_format(format_name, output)]
-        plan = Plan([Job(audio[0], _one_target(audio[0], output, writer))], writer)
+        writer = WRITERS[_choose_format(format_name, path)]
+        if path is None and writer.binary and sys.stdout.isatty():
+            raise typer.BadParameter(f"{writer.suffix} is binary, no text to print; use -o FILE")
+        if path is not None:
+            check_writable(path)
+        plan = Plan([Job(audio[0], path)], writer)
     for job in plan.jobs:
         if job.target is not None and job.target.resolve() == job.source.resolve():
             raise InputError(f"{job.source}: the notes would replace the recording; change -o")
@@ -206,6 +217,9 @@ def run(
             )
             data = plan.writer.render(melody.notes, melody.duration, melody.disagreements)
             write_notes(job.target, data)
+            if not (melody.notes or melody.disagreements):
+                said = f"seqmelody: {job.source}: no note was found"
+                console.print(said, soft_wrap=True, markup=False, highlight=False)
         except SeqMelodyError as error:
             complete = False
             # soft_wrap: one line however narrow the terminal.
@@ -215,7 +229,7 @@ def run(
 
 def _choose_format(format_name: str | None, output: Path | None) -> str:
     """The format asked for by name, by suffix, or by neither. Two that differ are wrong usage."""
-    suffix = "" if output is None or os.path.isdir(output) else output.suffix
+    suffix = "" if output is None else output.suffix
     by_suffix = format_of_suffix(suffix)
     if format_name and by_suffix and format_name != by_suffix:
         raise typer.BadParameter(
@@ -228,27 +242,12 @@ def _choose_format(format_name: str | None, output: Path | None) -> str:
     return format_name or by_suffix or DEFAULT_FORMAT
 
 
-def _one_target(source: Path, output: Path | None, writer: Writer) -> Path | None:
-    """Where the notes of one recording go: stdout, a file, or a folder that exists."""
-    if output is None:
-        if writer.binary and sys.stdout.isatty():
-            raise typer.BadParameter(f"{writer.suffix} is binary, no text to print; use -o FILE")
-        return None
-    if os.path.isdir(output):
-        output = output / source.with_suffix(writer.suffix).name
-    check_writable(output)
-    return output
-
-
 def _jobs_in_folder(audio: Sequence[Path], output: Path, suffix: str) -> list[Job]:
     """Targets below ``output`` that lie as the recordings lie below the folder they came with."""
-    from seqmelody.audio import find_audio  # brings soundfile; --help need not wait for it
-
     jobs: dict[Path, Job] = {}
     for given in audio:
-        is_folder = os.path.isdir(given)
-        for source in find_audio(given) if is_folder else [given]:
-            relative = source.relative_to(given) if is_folder else Path(source.name)
+        for source in _recordings(given):
+            relative = source.relative_to(given) if source != given else Path(source.name)
             target = output / relative.with_suffix(suffix)
             earlier = jobs.setdefault(target, Job(source, target)).source
             if earlier.resolve() != source.resolve():
@@ -257,6 +256,15 @@ def _jobs_in_folder(audio: Sequence[Path], output: Path, suffix: str) -> list[Jo
                     "rename one or decode them into different folders"
                 )
     return list(jobs.values())
+
+
+def _recordings(given: Path) -> list[Path]:
+    """Those below a folder, or the one recording itself."""
+    if not os.path.isdir(given):
+        return [given]
+    from seqmelody.audio import find_audio  # brings soundfile, which one file need not wait for
+
+    return find_audio(given)
 
 
 def write_notes(target: Path | None, data: bytes) -> None:

@@ -16,7 +16,7 @@ LONGEST_SECONDS = 3600.0  # that a shortest note may be asked to last
 OFF_KEY_COST = 3.0  # nats: melodies leave their key now and then
 # Semitones above the tonic. Minor has its sixth and seventh both raised and not.
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 9, 10, 11)}
-_KEY = re.compile(r"\s*([A-Ga-g][#♯b♭]?)\s*(major|minor)?\s*", re.IGNORECASE)
+_KEY = re.compile(r"\s*([A-Ga-g][#♯b♭]?)\s*((?i:major|maj|minor|min)|m)?\s*")
 FloatArray = NDArray[np.float64]
 
 
@@ -55,12 +55,13 @@ class Constraints:
 
 
 def pitch_classes(key: str) -> frozenset[int]:
-    """Pitches modulo 12 of a key: "C", "f# minor". Raises InputError for what is no key."""
+    """Pitches modulo 12 of a key: "C", "f# minor", "Am". Raises InputError for what is no key."""
     match = _KEY.fullmatch(key)
     if not match:
         raise InputError(f"{key!r} is no key; write a tonic and major or minor, e.g. 'F# minor'")
     tonic = parse_pitch(f"{match[1]}4")
-    return frozenset((tonic + step) % 12 for step in SCALES[(match[2] or "major").lower()])
+    is_minor = (match[2] or "major").lower().startswith("mi") or match[2] == "m"
+    return frozenset((tonic + step) % 12 for step in SCALES["minor" if is_minor else "major"])
 
 
 def constrain(
@@ -69,7 +70,11 @@ def constrain(
     constraints: Constraints,
     blank_penalty: float,
 ) -> FloatArray:
-    """An emission under constraints, each row a distribution again; shape (T, n + 1)."""
+    """An emission under constraints, each row a distribution again; shape (T, n + 1).
+
+    Raises:
+        InputError: the vocabulary has no pitch between ``lowest`` and ``highest``.
+    """
     pitches = np.arange(vocabulary.low, vocabulary.high + 1)
     cost = np.zeros(vocabulary.n_classes)
     cost[NO_NOTE] = blank_penalty
@@ -80,6 +85,11 @@ def constrain(
         cost[1:][pitches < constraints.lowest] = np.inf
     if constraints.highest is not None:
         cost[1:][pitches > constraints.highest] = np.inf
+    if np.isinf(cost[1:]).all():
+        raise InputError(
+            f"the model knows the pitches {vocabulary.low}..{vocabulary.high} and none in the "
+            "range asked for; widen it"
+        )
     constrained = np.empty(log_probs.shape)
     for first in range(0, len(log_probs), BLOCK_FRAMES):  # an hour at once would take much memory
         scores = log_probs[first : first + BLOCK_FRAMES] - cost
