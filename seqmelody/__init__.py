@@ -34,9 +34,16 @@ __all__ = [
 ]
 
 
+_RECOGNISER = ("AlignedNote", "Alignment", "Transcription", "align", "transcribe")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Load the recogniser on first use, so that ``import seqmelody`` need not wait for torch."""
-    if name in ("align", "Alignment", "AlignedNote", "transcribe", "Transcription"):
+    if name in _RECOGNISER:
         import importlib
 
         return getattr(importlib.import_module("seqmelody.transcription"), name)

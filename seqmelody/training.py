@@ -98,8 +98,8 @@ def train(
             it returns True the training ends there. A run that was killed may repeat a call.
 
     Raises:
-        InputError: ``run`` belongs to another configuration, or a curriculum is asked for and the
-            data cannot tell what is easy.
+        InputError: ``run`` belongs to another configuration, a curriculum is asked for and the
+            data cannot tell what is easy, or the losses are no longer finite.
     """
     need_accelerate()
     config = config or TrainConfig()
@@ -129,13 +129,16 @@ def train(
             rate = learning_rate(step, config)
             losses, norm = _step(accelerator, wrapped, batch, optimizers, rate, config)
             mean.update_parameters(model)
+            is_due = (step + 1) % config.save_every == 0 or step + 1 == last
+            if step % 10 == 0 or is_due:
+                _check_finite(norm, step, run)
             if step % 10 == 0:
                 row = _row(step, rate, losses, norm, time.monotonic() - clock)
                 if accelerator.is_main_process:
                     log.write(json.dumps(row) + "\n")
                     log.flush()
                 progress.update(task, completed=step + 1, description=_describe(row))
-            if (step + 1) % config.save_every == 0 or step + 1 == last:
+            if is_due:
                 average = cast(MelodyModel, mean.module)
                 if on_save and accelerator.is_main_process and on_save(step + 1, average):
                     accelerator.set_trigger()
@@ -279,6 +282,15 @@ def _progress(steps: int, start: int, visible: bool) -> Progress:
     )
     progress.add_task("starting", total=steps, completed=start)
     return progress
+
+
+def _check_finite(norm: Tensor, step: int, run: Path) -> None:
+    """What is not finite once stays so: no need to look at every step, but before each save."""
+    if not math.isfinite(float(norm)):
+        raise InputError(
+            f"{run}: training has diverged by step {step}, and what was saved before stays; begin "
+            "in a new folder with a lower --peak-rate"
+        )
 
 
 def _row(step: int, rate: float, losses: Losses, norm: Tensor, seconds: float) -> dict[str, float]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +24,7 @@ from seqmelody.intonation import intone
 from seqmelody.list_alignment import AlignedNote, align_list
 from seqmelody.list_reading import EditCosts
 from seqmelody.model import Emissions, MelodyModel, load_model
-from seqmelody.notes import Note, Vocabulary
+from seqmelody.notes import Note, Vocabulary, parse_note_list
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -176,6 +177,8 @@ def transcribe(
         raise InputError(f"mode {mode!r} is unknown; use one of {', '.join(DECODERS)}")
     if not 0 <= min_confidence <= 1:
         raise InputError(f"no confidence is {min_confidence:g}; use 0 to 1")
+    if not (options is None or isinstance(options, SearchOptions)):
+        raise InputError(f"options is a {type(options).__name__}; pass a SearchOptions")
     if not isinstance(model, MelodyModel):
         model = load_model(model)
     heard = _hear(audio, sample_rate, model, keep=intonation)
@@ -203,7 +206,7 @@ def _calibrated(decoded: Decoded, mode: str, curves: Calibrations) -> Decoded:
 
 def align(
     audio: str | os.PathLike[str] | NDArray[Any] | Tensor,
-    pitches: Sequence[int],
+    pitches: Iterable[int] | str,
     sample_rate: int | None = None,
     *,
     model: MelodyModel | str | os.PathLike[str] | None = None,
@@ -213,7 +216,8 @@ def align(
 
     Args:
         audio: as for :func:`transcribe`.
-        pitches: the list, MIDI numbers in order; :func:`seqmelody.notes.parse_note_list` reads one.
+        pitches: the list: MIDI numbers in order, or a text such as "C4 D4 62", as
+            :func:`seqmelody.notes.parse_note_list` reads it.
         sample_rate: of an array, in Hz; None stands for 16 000.
         model: a loaded model, the path of a checkpoint, or None for the shipped weights.
         costs: how unlikely the three kinds of mistake in the list are.
@@ -226,12 +230,25 @@ def align(
             or leaves the model's vocabulary.
         CheckpointError: the model file is.
     """
+    listed = _list_of(pitches)
     if not isinstance(model, MelodyModel):
         model = load_model(model)
     heard = _hear(audio, sample_rate, model)
     window, ctc = heard.emissions
-    notes = align_list(ctc, pitches, model.vocabulary, timing=window, costs=costs)
+    notes = align_list(ctc, listed, model.vocabulary, timing=window, costs=costs)
     return Alignment(notes, heard.duration)
+
+
+def _list_of(pitches: Iterable[int] | str) -> list[int]:
+    if isinstance(pitches, str):
+        return parse_note_list(pitches)
+    try:
+        return [operator.index(pitch) for pitch in pitches]
+    except TypeError:
+        raise InputError(
+            "the note list holds something else than whole MIDI numbers; write for example "
+            "[60, 62] or 'C4 D4'"
+        ) from None
 
 
 def _hear(

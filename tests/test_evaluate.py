@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from seqmelody import InputError, Note
-from seqmelody.commands.evaluate import choose_noise, evaluate
+from seqmelody.commands.evaluate import choose_noise, evaluate, run
 from seqmelody.evaluation import NoiseMaker, add_noise, cut_noise, summarise
 from seqmelody.evaluation import score as score_of
 from seqmelody.manifests import read_manifest
@@ -65,6 +65,16 @@ def test_comparing_marks_where_the_decoders_disagree(manifest: Path) -> None:
     )
     assert "Places where ctc and window disagree: 2" in text
     assert cells(text.splitlines()[-1])[1:] == ["white 0 dB", "0.50", "0.90", "C4", "–"]
+
+
+def test_missing_recordings_are_told_before_the_work(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [json.dumps({"audio": f"{name}.wav", "pitches": [60]}) for name in ("b", "c")]
+    manifest.write_text("\n".join([*manifest.read_text().splitlines(), *lines]))
+    monkeypatch.setattr("seqmelody.model.load_model", None)  # calling it would be a TypeError
+    with pytest.raises(InputError, match=r"b\.wav and 1 more: no such file, but .*manifest\.jsonl"):
+        run(manifest, "ctc", None, None)
 
 
 def test_wrong_options_are_told_in_one_line(tmp_path: Path) -> None:

@@ -30,7 +30,9 @@ from seqmelody.audio import SAMPLE_RATE
 from seqmelody.datasets import read_manifest
 from seqmelody.decoding.agreement import Disagreement
 from seqmelody.errors import InputError, OutputError
+from seqmelody.list_alignment import AlignedNote
 from seqmelody.notes import Note
+from seqmelody.score_check import render_alignment
 from seqmelody.writers import to_csv, to_midi, to_tsv
 
 Triple = tuple[float, float, float]
@@ -479,6 +481,22 @@ def test_every_kind_of_sidecar_label(tmp_path: Path) -> None:
         "c.wav": MELODY,
         "d.wav": [(0.5, 1.0, 61.0), (1.0, 1.5, 60.25)],
         "e.wav": (60, 62, 62),
+    }
+
+
+@pytest.mark.parametrize("name", ["tsv", "csv"])
+def test_aligned_lists_are_read_back_as_they_were_played(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "takes"
+    sound(root / "a.wav")
+    notes = [
+        AlignedNote("ok", 60, 60, 0.0, 0.5, 0.9),
+        AlignedNote("missing", 62, None, 0.5, 0.5, 0.0),
+        AlignedNote("wrong", 64, 65, 0.5, 0.9, 0.8),
+        AlignedNote("extra", None, 67, 0.9, 1.2, 0.7),
+    ]
+    (root / f"a.{name}").write_bytes(render_alignment(name, notes))
+    assert manifest("sidecar", root) == {
+        "a.wav": [(0.0, 0.5, 60.0), (0.5, 0.9, 65.0), (0.9, 1.2, 67.0)]
     }
 
 

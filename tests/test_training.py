@@ -147,6 +147,17 @@ def test_a_weak_example_leaves_the_aligned_ones_losses_alone() -> None:
     torch.testing.assert_close(a.onset, b.onset)
 
 
+def test_diverged_training_ends_before_it_is_saved(tmp_path: Path) -> None:
+    class Broken(Melodies):
+        def __getitem__(self, index: int) -> Example:
+            example = super().__getitem__(index)
+            return replace(example, waveform=np.full_like(example.waveform, np.nan))
+
+    with pytest.raises(InputError, match=r"diverged by step 0.*lower --peak-rate"):
+        train(MelodyModel(SMALL), Broken(), tmp_path / "run", TrainConfig(steps=1, batch_size=4))
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
 def test_learning_rate_warms_up_peaks_and_falls() -> None:
     config = TrainConfig(steps=1000, warmup_steps=100, peak_rate=1.0, final_share=0.1)
     assert learning_rate(0, config) == pytest.approx(0.01)

@@ -1,12 +1,14 @@
 """The front door: what it keeps in memory, and for how long."""
 
+import math
 import weakref
 from typing import Any
 
 import numpy as np
 import pytest
 
-from seqmelody import transcription
+import seqmelody
+from seqmelody import InputError, transcription
 from seqmelody.model import MelodyModel, ModelConfig
 from seqmelody.transcription import Decoded, align, transcribe
 
@@ -37,6 +39,32 @@ def test_the_waveform_is_let_go_before_decoding(monkeypatch: pytest.MonkeyPatch)
     assert transcribe(sound, 16_000, mode="window", model=model).duration == 0.5
     assert align(sound, [60], 16_000, model=model).duration == 0.5
     assert len(kept) == 2
+
+
+@pytest.mark.parametrize(
+    "pitches", [[60, 62], (60, 62), np.array([60, 62]), (p for p in (60, 62)), "C4 D4", "60 D4"]
+)
+def test_a_note_list_may_be_any_series_of_numbers_or_text(pitches: Any) -> None:
+    sound = np.zeros(8000, dtype=np.float32)
+    aligned = align(sound, pitches, 16_000, model=MelodyModel(ModelConfig()))
+    assert [note.listed for note in aligned.notes if note.listed is not None] == [60, 62]
+
+
+@pytest.mark.parametrize("pitches", [[60.5], ["C4"], [None], "H4", [math.nan], 60, [], ""])
+def test_what_is_no_note_list_is_one_line(pitches: Any) -> None:
+    sound = np.zeros(8000, dtype=np.float32)
+    with pytest.raises(InputError):
+        align(sound, pitches, 16_000, model=MelodyModel(ModelConfig()))
+
+
+def test_options_of_another_type_are_one_line() -> None:
+    sound = np.zeros(8000, dtype=np.float32)
+    with pytest.raises(InputError, match="pass a SearchOptions"):
+        transcribe(sound, options={"beam": 8}, model=MelodyModel(ModelConfig()))  # type: ignore[arg-type]
+
+
+def test_the_package_lists_what_it_loads_late() -> None:
+    assert {"transcribe", "align", "Note"} <= set(dir(seqmelody))
 
 
 @pytest.mark.parametrize("mode", ["ctc", "window"])

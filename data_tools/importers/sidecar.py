@@ -3,7 +3,8 @@
 ``x.wav`` + ``x.mid``: aligned notes, all tracks and channels but drums (channel 10).
 ``x.wav`` + ``x.tsv`` or ``x.csv``: aligned; a header names onset and offset (seconds) and pitch
 (MIDI number, fractional or not, or a name such as C#4); other columns are ignored, so what
-``seqmelody decode`` writes can be corrected and read back.
+``seqmelody decode`` writes can be corrected and read back. In what ``seqmelody align`` writes,
+notes marked missing are passed over and the others have the pitch ``heard``.
 ``x.wav`` + ``x.txt``: weak; a note list such as ``C4 D4 62``, as ``seqmelody align`` takes it.
 """
 
@@ -77,11 +78,15 @@ def _from_table(audio: Path, path: Path) -> Recording:
     header = [name.strip().lower() for name in rows[0]] if rows else []
     if not set(COLUMNS) <= set(header):
         raise InputError(f"{path}: its first line does not name {', '.join(COLUMNS)}; add it")
-    places = [header.index(name) for name in COLUMNS]
+    aligned = {"mark", "heard"} <= set(header)
+    columns = (*COLUMNS[:2], "heard") if aligned else COLUMNS
+    places = [header.index(name) for name in columns]
     notes = [
         _row_note(path, line, row, places)
         for line, row in enumerate(rows[1:], 2)
-        if row and not row[0].startswith("#")  # where the decoders disagreed, for instance
+        if row
+        and not row[0].startswith("#")  # where the decoders disagreed, for instance
+        and not (aligned and row[header.index("mark") :][:1] == ["missing"])
     ]
     return Recording(audio, one_line(notes, path))
 

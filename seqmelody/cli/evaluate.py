@@ -39,4 +39,7 @@ def evaluate(
     """
     from seqmelody.commands.evaluate import choose_noise, run
 
+    if compare and mode != MODES[0]:
+        raise typer.BadParameter("--compare is of ctc and window; leave --mode out")
+
     print(run(manifest, mode, model, choose_noise(noise, snr), seed=seed, compare=compare), end="")

@@ -109,6 +109,7 @@ def train(
         typer.Option(
             metavar="SEMITONES",
             min=0,
+            max=24,
             help="With --self-align or --weak: each list may be off by up to so many semitones.",
         ),
     ] = 0,

@@ -80,10 +80,11 @@ def run(
     """Evaluate a model; the table, and with ``compare`` where the two decoders disagree.
 
     Raises:
-        InputError: the manifest or a recording is unusable.
+        InputError: the manifest or a recording is unusable, or recordings are missing.
         CheckpointError: no usable model.
     """
     entries = read_manifest(manifest)
+    _check_there(entries, manifest)
     # Here, not on top: torch takes seconds to import.
     from seqmelody.model import load_model
     from seqmelody.transcription import transcribe
@@ -95,6 +96,17 @@ def run(
 
     modes = HEADS if compare else (mode,)
     return evaluate(entries, decode, modes, noise, seed=seed, compare=compare)
+
+
+def _check_there(entries: Sequence[ManifestEntry], manifest: Path) -> None:
+    """Complain before the work, not in the midst of it."""
+    missing = [entry.audio for entry in entries if not entry.audio.is_file()]
+    if missing:
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise InputError(
+            f"{missing[0]}{others}: no such file, but {manifest} names it; correct its path, which "
+            "starts at the manifest's folder"
+        )
 
 
 def evaluate(
