@@ -12,10 +12,12 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seqmelody.errors import InputError
 from seqmelody.notes import Note
+
+LARGEST = 1e9  # number that can be seconds or a pitch; infinity and NaN are not below it
 
 
 class Stretch(NamedTuple):
@@ -63,9 +65,15 @@ def read_lines(path: Path) -> list[ManifestLine]:
         InputError: missing, no text, or empty.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # JSON may hold other line ends
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a manifest ({error})") from None
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # JSON may hold other line ends
+    except OSError as error:
+        raise InputError(
+            f"{path}: the manifest cannot be read ({error.strerror}); check the path"
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{path}: the manifest is not UTF-8 text; name the file of JSON lines"
+        ) from None
     entries = [ManifestLine(i, line) for i, line in enumerate(lines, start=1) if line.strip()]
     if not entries:
         raise InputError(f"{path}: the manifest is empty; write one JSON object a line")
@@ -88,18 +96,59 @@ def read_entry(path: Path, line: ManifestLine) -> ManifestEntry:
 def parse_entry(path: Path, line: ManifestLine) -> ManifestEntry:
     """As :func:`read_entry`, but whether the notes make sense is left to :func:`note_fault`."""
     try:
-        data = json.loads(line.text)
-        audio = path.parent / data["audio"]
-        if "notes" in data:
-            # A sum is a number or a TypeError: "60" is no pitch.
-            notes = [Note(a + 0.0, b + 0.0, pitch + 0.0) for a, b, pitch in data["notes"]]
-            notes.sort(key=lambda n: n.onset)
-            untimed = tuple(Stretch(a + 0.0, b + 0.0) for a, b in data.get("untimed", ()))
-            order = data["pitches"] if untimed else [n.pitch for n in notes]
-            return ManifestEntry(audio, tuple(round(p) for p in order), tuple(notes), untimed)
-        return ManifestEntry(audio, tuple(round(p) for p in data["pitches"]), None)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise _no_entry(path, line, repr(error)) from None
+        return _entry(path.parent, line.text)
+    except _FaultError as fault:
+        raise _no_entry(path, line, str(fault)) from None
+
+
+class _FaultError(ValueError):
+    """What is wrong with a line."""
+
+
+def _entry(folder: Path, text: str) -> ManifestEntry:
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise _FaultError(f"no JSON: {error}") from None
+    if not isinstance(data, dict) or not isinstance(data.get("audio"), str):
+        raise _FaultError('no object whose "audio" names a file')
+    audio = folder / data["audio"]
+    if "notes" not in data:
+        if "pitches" not in data:
+            raise _FaultError('neither "notes" nor "pitches"')
+        return ManifestEntry(audio, _order(data["pitches"]), None)
+    notes = [Note(*row) for row in _rows(data["notes"], 3, "notes")]
+    notes.sort(key=lambda n: n.onset)
+    untimed = tuple(Stretch(*row) for row in _rows(data.get("untimed", []), 2, "untimed"))
+    if untimed and "pitches" not in data:
+        raise _FaultError('"untimed" without the "pitches" of all notes')
+    order = _order(data["pitches"]) if untimed else tuple(round(n.pitch) for n in notes)
+    return ManifestEntry(audio, order, tuple(notes), untimed)
+
+
+def _rows(rows: Any, length: int, name: str) -> list[list[float]]:
+    """Rows of that many finite numbers; 60 is a number, "60" and true are none."""
+    if not isinstance(rows, list):
+        raise _FaultError(f'"{name}" is no list')
+    for row in rows:
+        if not (isinstance(row, list) and len(row) == length and all(map(_is_finite, row))):
+            raise _FaultError(f'{json.dumps(row)} of "{name}" is not {length} finite numbers')
+    return rows
+
+
+def _order(pitches: Any) -> tuple[int, ...]:
+    """Pitches whose times are unknown, to the semitone."""
+    if not isinstance(pitches, list):
+        raise _FaultError('"pitches" is no list')
+    for pitch in pitches:
+        if not (_is_finite(pitch) and 0 <= pitch <= 127):
+            raise _FaultError(f'{json.dumps(pitch)} of "pitches" is no MIDI pitch, 0..127')
+    return tuple(round(pitch) for pitch in pitches)
+
+
+def _is_finite(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and -LARGEST <= value <= LARGEST
 
 
 def note_fault(note: Note) -> str | None:

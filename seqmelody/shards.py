@@ -102,4 +102,4 @@ def _decode(sound: bytes, name: str) -> NDArray[np.float32]:
         raise InputError(f"{name} is not readable audio; make the shards anew") from None
     if not len(samples):
         raise InputError(f"{name} holds no samples; leave it out")
-    return from_array(samples.mean(axis=1), rate)
+    return from_array(samples.T, rate)

@@ -500,10 +500,10 @@ def test_a_full_stdout_is_an_error(tmp_path: Path, checkpoint: Path) -> None:
     ("arguments", "reason"),
     [
         ((), "needs data: --bank DIR, --manifest FILE, both, or --weak DIR"),
-        (("--bank", "b", "--manifest", "m"), "cannot be read as a manifest"),
+        (("--bank", "b", "--manifest", "m"), "the manifest cannot be read"),
         (("--manifest", "m", "--weak", "w"), "two ways to use lists"),
         (("--bank", "nowhere"), "no such file"),
-        (("--manifest", "nowhere.jsonl"), "cannot be read as a manifest"),
+        (("--manifest", "nowhere.jsonl"), "the manifest cannot be read"),
         (("--bank", "b", "--init", "nowhere"), "no such model file"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -371,6 +372,12 @@ BAD_LINES = [
     {"audio": "a.wav", "pitches": ["C4"]},
     {"audio": "a.wav", "pitches": [[60]]},
     {"audio": "a.wav", "pitches": None},
+    {"audio": "a.wav", "pitches": [True]},
+    {"audio": "a.wav", "pitches": [200]},
+    {"audio": "a.wav", "pitches": [-5]},
+    {"audio": "a.wav", "notes": [[0, 1, True]]},
+    {"audio": "a.wav", "notes": {"onset": 0}},
+    {"audio": "a.wav", "notes": [[0, 1, 60]], "untimed": [[1, 2]], "pitches": ["C4"]},
     '{"audio": "a.wav", "pitches": [Infinity]}',
     '{"audio": "a.wav", "pitches": [NaN]}',
     {"audio": "a.wav", "notes": [[0, 1]]},
@@ -393,19 +400,27 @@ def test_bad_line_is_named(tmp_path: Path, line: object) -> None:
     manifest = write_manifest(tmp_path, {"audio": "a.wav", "pitches": [60]}, "", line)
     with pytest.raises(InputError, match=r"list\.jsonl, line 3: not a manifest entry") as caught:
         read_manifest(manifest)
-    assert "\n" not in str(caught.value)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert not re.search("Error|NoneType|object is", message)  # words of Python's, not the user's
 
 
 def test_missing_empty_and_binary_manifests(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.jsonl: cannot be read"):
+    with pytest.raises(InputError, match=r"none\.jsonl: the manifest cannot be read"):
         read_manifest(tmp_path / "none.jsonl")
     with pytest.raises(InputError, match="cannot be read"):
         read_manifest(tmp_path)
     with pytest.raises(InputError, match="the manifest is empty"):
         read_manifest(write_manifest(tmp_path, "", "  "))
     (tmp_path / "list.jsonl").write_bytes(b"\xff\xfe\x00\x80")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="not UTF-8 text"):
         read_manifest(tmp_path / "list.jsonl")
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    path = write_manifest(tmp_path, {"audio": "a.wav", "pitches": [60]})
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_manifest(path)[0].pitches == (60,)
 
 
 def test_missing_recording_and_unknown_pitch_name_the_file(tmp_path: Path) -> None:
