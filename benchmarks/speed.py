@@ -24,8 +24,9 @@ import typer
 
 from benchmarks.report import provenance
 from benchmarks.rows import write_whole
+from seqmelody.audio import SAMPLE_RATE
 from seqmelody.decoding import HEADS
-from seqmelody.noise import SAMPLE_RATE, pink
+from seqmelody.noise import pink
 
 NOTE_SECONDS = 0.4
 MEGABYTE = 1e6

@@ -220,7 +220,8 @@ def load_model(path: str | os.PathLike[str] | None = None) -> MelodyModel:
         config = ModelConfig.from_json(metadata["config"])
         if config.features.sample_rate != SAMPLE_RATE:
             raise ValueError(f"it hears {config.features.sample_rate} Hz, not {SAMPLE_RATE}")
-        model = MelodyModel(config)
+        with torch.random.fork_rng(devices=[]):  # random weights that are replaced at once
+            model = MelodyModel(config)
         model.load_state_dict({k: v.float() for k, v in tensors.items()})
         if CALIBRATION in metadata:
             model.calibrations = calibration.from_json(metadata[CALIBRATION])

@@ -1,8 +1,9 @@
 """Noise to train against and to measure in: generated types, and mixing at a stated SNR.
 
 A generator is a function ``(n_samples, rng) -> (n_samples,) float32`` of unit RMS at
-:data:`SAMPLE_RATE`; every random choice comes from ``rng``, so a seed fixes the noise. To add one,
-write it and give it a row in :data:`GENERATORS`. Recordings of noise are loaded elsewhere.
+:data:`~seqmelody.audio.SAMPLE_RATE`; every random choice comes from ``rng``, so a seed fixes the
+noise. To add one, write it and give it a row in :data:`GENERATORS`. Recordings of noise are loaded
+elsewhere.
 
 The *colours* have a power spectral density that falls with frequency as f^0 (white), f^-1 (pink) or
 f^-2 (brown, also red: the spectrum of Brownian motion), from 20 Hz up and level below.
@@ -20,10 +21,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from seqmelody.audio import SAMPLE_RATE
 from seqmelody.errors import InputError
 from seqmelody.notes import Note
 
-SAMPLE_RATE = 16_000  # Hz
 LOWEST_HZ = 20.0  # the colours are level below: hearing ends there, and 1/f would diverge
 HUM_HARMONICS = 12
 CLICK_FLOOR = 0.01  # RMS between clicks against the clicks' own, so that no stretch is silent

@@ -11,9 +11,8 @@ from benchmarks.report import error_rate_table, full_table
 from benchmarks.rows import Row, read_csv, write_csv
 from benchmarks.speed import write_long_file
 from seqmelody import InputError, Note
-from seqmelody.audio import load
+from seqmelody.audio import SAMPLE_RATE, load
 from seqmelody.evaluation import melody_mask
-from seqmelody.noise import SAMPLE_RATE
 
 
 def clip(index: int = 0) -> Clip:

@@ -10,11 +10,12 @@ import pytest
 import soundfile
 
 from seqmelody import InputError, Note
+from seqmelody.audio import SAMPLE_RATE
 from seqmelody.commands.evaluate import choose_noise, evaluate, run
 from seqmelody.evaluation import NoiseMaker, add_noise, cut_noise, summarise
 from seqmelody.evaluation import score as score_of
 from seqmelody.manifests import read_manifest
-from seqmelody.noise import SAMPLE_RATE, FloatArray, melody_mask
+from seqmelody.noise import FloatArray, melody_mask
 
 NOTES = [Note(0.0, 0.4, 60), Note(0.5, 0.9, 60), Note(1.0, 1.4, 64)]
 

@@ -134,6 +134,12 @@ def test_saved_and_loaded_models_are_equal(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
 
 
+def test_loading_leaves_the_random_numbers_alone() -> None:
+    state = torch.random.get_rng_state()
+    load_model()
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
 def test_default_configuration_survives_json() -> None:
     config = ModelConfig()
     assert ModelConfig.from_json(config.to_json()) == config

@@ -28,10 +28,11 @@ from benchmarks.rows import Journal, Row, read_csv, read_finished_and_part, writ
 from benchmarks.sweep import Sweep, run_sweep, spread
 from benchmarks.workers import LOCAL, Share, by_processes, by_ray
 from seqmelody import InputError, Note
+from seqmelody.audio import SAMPLE_RATE
 from seqmelody.banks import TuneBank
 from seqmelody.evaluation import melody_mask, score
 from seqmelody.metrics import EditCounts
-from seqmelody.noise import SAMPLE_RATE, FloatArray
+from seqmelody.noise import FloatArray
 
 CONSOLE = Console(file=io.StringIO())
 CLIPS = 3

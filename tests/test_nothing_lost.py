@@ -9,6 +9,7 @@ import soundfile
 
 from seqmelody.claims import claim
 from seqmelody.cli import main
+from seqmelody.commands.train import run as train
 from seqmelody.errors import InputError, OutputError
 from seqmelody.writers import check_unlike, make_folder
 
@@ -94,3 +95,11 @@ def test_training_goes_on_with_the_same_lists_only(
     refused(monkeypatch, "train", tmp_path / "new", "--manifest", manifest, *common)
     assert "do not fit the vocabulary" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_a_run_with_lists_does_not_go_on_with_a_bank_alone(tmp_path: Path, tiny_bank: Path) -> None:
+    pytest.importorskip("accelerate", reason="training needs the train extra")
+    (tmp_path / "lists.json").write_text("{}")
+    with pytest.raises(InputError, match="holds a run with lists"):
+        train(tmp_path, tiny_bank, None, None, steps=1, batch_size=1)
+    assert not (tmp_path / "log.jsonl").exists()

@@ -11,7 +11,8 @@ from benchmarks.peers.rules import Rules, harmonic_weights, noise_floor, spectro
 from benchmarks.peers.segmenter import Contour, hertz_to_midi, segment
 from benchmarks.peers.tune import descend
 from seqmelody import Note
-from seqmelody.noise import SAMPLE_RATE, FloatArray, mix_at_snr, white
+from seqmelody.audio import SAMPLE_RATE
+from seqmelody.noise import FloatArray, mix_at_snr, white
 
 HOP_SECONDS = 0.01
 MELODY = (60, 62, 62, 67, 64)

@@ -151,6 +151,15 @@ def test_training_takes_a_folder_of_shards(shards: Path, tmp_path: Path) -> None
     assert path.is_file()
 
 
+def test_a_run_goes_on_with_the_same_shards_only(
+    manifest: Path, shards: Path, tmp_path: Path
+) -> None:
+    assert shard(manifest, tmp_path / "larger", "--size-mb", "1").exit_code == 0
+    run(tmp_path / "run", None, shards, None, steps=1, batch_size=2)
+    with pytest.raises(InputError, match="other lists"):
+        run(tmp_path / "run", None, tmp_path / "larger", None, steps=1, batch_size=2)
+
+
 def test_missing_or_damaged_shards_are_named(manifest: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"index\.json: no such file"):
         ShardedClips(tmp_path, Vocabulary())

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from seqmelody import Note, SeqMelodyError
-from seqmelody.noise import SAMPLE_RATE, FloatArray
+from seqmelody.audio import SAMPLE_RATE
+from seqmelody.noise import FloatArray
 
 if TYPE_CHECKING:
     from benchmarks.clips import Clip

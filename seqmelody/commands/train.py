@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seqmelody.shards import ShardedClips
 
 SHIPPED = Path("default")  # in place of a checkpoint's path
+LISTS, MIX = "lists.json", "mix.json"  # what a run with lists claims its folder for
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,9 @@ def run(
         return train_self_aligned(model, manifest, folder, config, rounds, trained=trained, mix=mix)
     if manifest is None:
         assert bank is not None
-        return train(model, ComposedClips(bank, model.vocabulary, seed=config.seed), folder, config)
+        clips = ComposedClips(bank, model.vocabulary, seed=config.seed)
+        _check_no_lists(folder)
+        return train(model, clips, folder, config)
     listed = _listed(manifest, model)
     _check(listed, model)
     _claim_lists(listed, folder)
@@ -167,7 +170,18 @@ def _claim_lists(listed: ManifestClips | ShardedClips, folder: Path) -> None:
     from seqmelody.self_alignment import fingerprint
 
     if isinstance(listed, ManifestClips):
-        claim(folder / "lists.json", {"lists": fingerprint(listed.entries)}, {})
+        lists = fingerprint(listed.entries)
+    else:
+        lists = listed.fingerprint()
+    claim(folder / LISTS, {"lists": lists}, {})
+
+
+def _check_no_lists(folder: Path) -> None:
+    """A run of clips from a bank alone claims nothing, but must not go on with one of lists."""
+    if any((folder / name).exists() for name in (LISTS, MIX)):
+        raise InputError(
+            f"{folder}: holds a run with lists; go on with the same ones or use a new folder"
+        )
 
 
 def _mixer(
@@ -191,7 +205,7 @@ def _mixer(
     composed = None
     if sources.bank is not None:
         composed = ComposedClips(sources.bank, model.vocabulary, seed=seed)
-    claim(folder / "mix.json", {"bank": str(sources.bank), **asdict(config)}, {})
+    claim(folder / MIX, {"bank": str(sources.bank), **asdict(config)}, {})
     places = composed.places if composed is not None else None
 
     def mix(listed: Counted) -> MixedClips:
