@@ -33,6 +33,7 @@ from seqmelody.claims import claim
 from seqmelody.datasets import ManifestClips, read_lists
 from seqmelody.decoding.ctc import decode_ctc
 from seqmelody.errors import InputError
+from seqmelody.likelihood import ctc_log_likelihoods
 from seqmelody.manifests import ManifestEntry
 from seqmelody.metrics import EditCounts, edit_counts
 from seqmelody.model import MelodyModel, save_model
@@ -45,7 +46,7 @@ from seqmelody.self_alignment import (
     label_recordings,
 )
 from seqmelody.training import TrainConfig, train
-from seqmelody.transposition import best_shift, ctc_log_likelihoods
+from seqmelody.transposition import best_shift
 from seqmelody.writers import write_atomically
 
 HELD_OUT_LOG = "held_out.jsonl"

@@ -21,7 +21,6 @@ from seqmelody.list_reading import EditCosts, Step, best_reading
 from seqmelody.notes import NO_NOTE, Note, Vocabulary
 
 Mark = Literal["ok", "wrong", "missing", "extra"]
-MARKS: tuple[Mark, ...] = ("ok", "wrong", "missing", "extra")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from seqmelody.clip_cutting import Clip, cut, known_times
-from seqmelody.list_alignment import MARKS, AlignedNote, Mark
+from seqmelody.list_alignment import AlignedNote, Mark
 from seqmelody.notes import Note
 
 
@@ -104,7 +105,8 @@ def test_every_listed_note_is_in_one_clip_at_most_and_in_order(seed: int) -> Non
     rng = np.random.default_rng(seed)
     notes, now = [], 0.0
     for k in range(80):
-        mark = MARKS[int(rng.choice(4, p=[0.8, 0.08, 0.06, 0.06]))]
+        marks = get_args(Mark)
+        mark = marks[int(rng.choice(len(marks), p=[0.8, 0.08, 0.06, 0.06]))]
         length = float(rng.uniform(0.1, 0.7))
         notes.append(aligned(mark, now, now + length, 30 + k))  # pitches tell the notes apart
         now += (0.0 if mark == "missing" else length) + float(rng.uniform(0.0, 0.3))

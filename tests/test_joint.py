@@ -17,7 +17,7 @@ from seqmelody.decoding.agreement import (
 )
 from seqmelody.decoding.constraints import Constraints
 from seqmelody.decoding.ctc import SEARCHES, decode_ctc
-from seqmelody.decoding.joint import alignment_log_prob, decode_joint, sequence_log_prob
+from seqmelody.decoding.joint import alignment_log_prob, decode_joint
 from seqmelody.decoding.window import decode_window
 from seqmelody.emission import Emission
 from seqmelody.errors import InputError
@@ -121,31 +121,6 @@ def test_agreed_notes_have_the_windows_times_and_both_confidences() -> None:
     (note,) = agreed([Note(0.1, 0.5, 60, 0.8)], [Note(0.2, 0.6, 60, 0.4)])
     assert (note.onset, note.offset) == (0.2, 0.6)
     assert note.confidence == pytest.approx(0.6)
-
-
-def sum_over_paths(log_probs: np.ndarray, labels: list[int], begins: bool, ends: bool) -> float:
-    total = 0.0
-    for path in itertools.product(range(log_probs.shape[1]), repeat=len(log_probs)):
-        if [k for k, _ in itertools.groupby(path) if k] != labels:
-            continue
-        if (begins and path[0] != labels[0]) or (ends and path[-1] != labels[-1]):
-            continue
-        total += float(np.exp(sum(log_probs[t, c] for t, c in enumerate(path))))
-    return float(np.log(total)) if total else -np.inf
-
-
-@pytest.mark.parametrize("labels", [[], [1], [1, 1], [1, 2], [2, 2, 1], [1, 2, 1, 2, 1], [1] * 4])
-@pytest.mark.parametrize(("begins", "ends"), [*itertools.product([False, True], repeat=2)])
-def test_ctc_score_is_the_sum_over_all_paths(labels: list[int], begins: bool, ends: bool) -> None:
-    if not labels and (begins or ends):
-        return
-    rng = np.random.default_rng(0)
-    for n_frames in (1, 3, 6):
-        log_probs = np.log(rng.dirichlet(np.ones(3), n_frames))
-        expected = sum_over_paths(log_probs, labels, begins, ends)
-        found = sequence_log_prob(log_probs, labels, begins=begins, ends=ends)
-        assert found == pytest.approx(expected)
-    assert sequence_log_prob(np.zeros((0, 3)), labels) == (-np.inf if labels else 0.0)
 
 
 @pytest.mark.parametrize("seed", range(20))

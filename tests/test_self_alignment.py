@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import sys
 from dataclasses import replace
@@ -32,7 +31,7 @@ from seqmelody.self_alignment import (
     train_self_aligned,
 )
 from seqmelody.training import TrainConfig
-from seqmelody.transposition import best_shift, ctc_log_likelihoods
+from seqmelody.transposition import best_shift
 
 VOCABULARY = Vocabulary(57, 76)
 SMALL = ModelConfig(
@@ -74,33 +73,6 @@ def folder(tmp_path: Path) -> Path:
         soundfile.write(lists / f"{k}.wav", sound(pitches), 16_000)
         (lists / f"{k}.txt").write_text(" ".join(map(str, pitches)))
     return lists
-
-
-def random_log_probs(n_frames: int, n_classes: int, seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return np.log(rng.dirichlet(np.ones(n_classes), n_frames)).astype(np.float32)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_likelihood_equals_torch_and_brute_force(seed: int) -> None:
-    log_probs = random_log_probs(6, 3, seed)
-    labels = np.array([[1, 2], [1, 1], [2, 1]])
-    found = ctc_log_likelihoods(log_probs, labels)
-    for row, value in zip(labels, found, strict=True):
-        loss = torch.nn.functional.ctc_loss(
-            torch.from_numpy(log_probs)[:, None], torch.from_numpy(row)[None],
-            torch.tensor([6]), torch.tensor([2]), reduction="sum",
-        )  # fmt: skip
-        assert value == pytest.approx(-float(loss), abs=1e-4)
-        total = -np.inf
-        for path in itertools.product(range(3), repeat=6):
-            if [c for c, _ in itertools.groupby(path) if c] == row.tolist():
-                total = np.logaddexp(total, sum(log_probs[t, c] for t, c in enumerate(path)))
-        assert value == pytest.approx(float(total), abs=1e-4)
-
-
-def test_a_list_longer_than_its_frames_has_no_likelihood() -> None:
-    assert ctc_log_likelihoods(random_log_probs(2, 3, 0), np.array([[1, 1]]))[0] == -np.inf
 
 
 def spikes(pitches: list[int]) -> Emission:

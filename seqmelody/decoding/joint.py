@@ -36,6 +36,7 @@ from seqmelody.decoding.hypothesis import Spike, most_probable
 from seqmelody.decoding.timing import place_labels, time_labels
 from seqmelody.decoding.window import decode_window
 from seqmelody.emission import Emission
+from seqmelody.likelihood import ctc_log_likelihoods
 from seqmelody.notes import NO_NOTE, Note, Vocabulary
 
 WINDOW_WEIGHT = 0.3  # less than 1: neighbouring windows say much the same, a spike stands alone
@@ -182,17 +183,18 @@ class _Judge:
         left, right = self._left(k), self._right(k)
         labels = [self._vocabulary.to_class(note.pitch) for note in reading]
         stop = right.ctc + (right.label is not None)
-        ctc = sequence_log_prob(
+        sequence = np.array([left.labels + labels + right.labels], dtype=np.int64)
+        ctc = ctc_log_likelihoods(
             self._log_probs[left.ctc : stop],
-            left.labels + labels + right.labels,
+            sequence,
             begins=left.label is not None,
             ends=right.label is not None,
-        )
+        )[0]
         part = _cut(self._timing, left.window, right.window)
         onsets = [note.onset for note in reading]
         if left.label is not None:
             onsets = [part.start_seconds, *onsets]
-        return Score(ctc, alignment_log_prob(part, left.labels + labels, onsets))
+        return Score(float(ctc), alignment_log_prob(part, left.labels + labels, onsets))
 
     def _left(self, k: int) -> _Border:
         if k == 0:
@@ -225,37 +227,6 @@ class _Judge:
 def _in_range(note: Note, constraints: Constraints) -> bool:
     low, high = constraints.lowest, constraints.highest
     return (low is None or note.pitch >= low) and (high is None or note.pitch <= high)
-
-
-def sequence_log_prob(
-    log_probs: FloatArray, labels: Sequence[int], *, begins: bool = False, ends: bool = False
-) -> float:
-    """CTC log-probability of a sequence of classes: the sum over all its paths.
-
-    Args:
-        log_probs: shape (T, n + 1).
-        labels: classes 1..n in order.
-        begins: the first frame is in the first label, no blank before it.
-        ends: the last frame is in the last label.
-
-    Returns:
-        -inf if no path exists, as in too few frames.
-    """
-    if len(log_probs) == 0:
-        return -np.inf if labels else 0.0
-    states = np.full(2 * len(labels) + 1, NO_NOTE)  # a blank before, between and after the labels
-    states[1::2] = labels
-    skips = np.zeros(len(states), dtype=bool)  # from a label straight to the next, if they differ
-    skips[3::2] = states[3::2] != states[1:-2:2]
-    emitted = log_probs[:, states]  # (T, 2L + 1)
-    score = np.full(len(states), -np.inf)
-    score[1 if begins else 0 : 2] = emitted[0, 1 if begins else 0 : 2]
-    for row in emitted[1:]:
-        moved = np.logaddexp(score[1:], score[:-1])
-        moved[1:] = np.where(skips[2:], np.logaddexp(moved[1:], score[:-2]), moved[1:])
-        score[1:] = moved
-        score += row
-    return float(score[-2] if ends else np.logaddexp.reduce(score[-2:]))
 
 
 def alignment_log_prob(timing: Emission, labels: Sequence[int], onsets: Sequence[float]) -> float:
