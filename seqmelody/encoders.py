@@ -10,7 +10,6 @@ either side) that an output frame depends on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -36,16 +35,6 @@ class EncoderConfig:
     expansion: int = 2
     kernel: int = 5
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4)
-
-
-class Encoder(Protocol):
-    """What a model needs to know of its encoder."""
-
-    output_size: int
-    radius: int
-
-    def __call__(self, features: Tensor, attacks: Tensor | None = None) -> Tensor:
-        """(B, S, T, F) and (B, T', A) to (B, T, D)."""
 
 
 class HarmonicFront(nn.Module):

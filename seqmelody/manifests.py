@@ -162,6 +162,16 @@ def note_fault(note: Note) -> str | None:
     return None
 
 
+def check_end(entry: ManifestEntry, seconds: float) -> None:
+    """Raise InputError if a note begins after the recording's end: the label is another's."""
+    last = entry.notes[-1].onset if entry.notes else 0.0
+    if last > seconds:
+        raise InputError(
+            f"{entry.audio}: lasts {seconds:.2f} s, but its label has a note at {last:.2f} s; "
+            "are they of the same recording, in seconds?"
+        )
+
+
 def format_entry(entry: ManifestEntry, audio: str) -> str:
     """An entry as a line that names its recording ``audio``; the inverse of reading it.
 

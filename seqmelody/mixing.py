@@ -23,7 +23,7 @@ from seqmelody.audio import SAMPLE_RATE, load
 from seqmelody.clip_cutting import cut, known_times
 from seqmelody.datasets import Example
 from seqmelody.errors import InputError
-from seqmelody.manifests import ManifestEntry
+from seqmelody.manifests import ManifestEntry, check_end
 from seqmelody.model import MelodyModel
 from seqmelody.noise import melody_mask
 from seqmelody.self_alignment import check_list
@@ -157,6 +157,7 @@ def check_recordings(
     """
     for entry in entries:
         seconds = _seconds(entry)
+        check_end(entry, seconds)
         if entry.pitches:
             check_list(entry, model, math.ceil(seconds * SAMPLE_RATE), 0)
         if entry.notes is None and seconds > config.whole_seconds:

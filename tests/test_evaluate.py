@@ -68,6 +68,15 @@ def test_comparing_marks_where_the_decoders_disagree(manifest: Path) -> None:
     assert cells(text.splitlines()[-1])[1:] == ["white 0 dB", "0.50", "0.90", "C4", "–"]
 
 
+def test_a_note_after_the_end_is_told(manifest: Path) -> None:
+    line = json.dumps({"audio": "a.wav", "notes": [[2.1, 2.4, 60]]})
+    manifest.write_text(line)
+    with pytest.raises(
+        InputError, match=r"a\.wav: lasts 2\.00 s, but its label has a note at 2\.10"
+    ):
+        evaluate(read_manifest(manifest), decode, ["ctc"], None)
+
+
 def test_missing_recordings_are_told_before_the_work(
     manifest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

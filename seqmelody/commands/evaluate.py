@@ -16,7 +16,7 @@ from seqmelody.decoding import HEADS
 from seqmelody.decoding.agreement import Disagreement, disagreements
 from seqmelody.errors import InputError
 from seqmelody.evaluation import NoiseMaker, Score, add_noise, score, summarise
-from seqmelody.manifests import ManifestEntry, read_manifest
+from seqmelody.manifests import ManifestEntry, check_end, read_manifest
 from seqmelody.noise import GENERATORS, FloatArray
 from seqmelody.notes import Note, format_note_list
 
@@ -146,6 +146,7 @@ def _conditions(
 ) -> list[tuple[str, FloatArray]]:
     """Name and sound of a recording in each condition, clean first."""
     clean = load(entry.audio)
+    check_end(entry, len(clean) / SAMPLE_RATE)
     if noise is None or maker is None:
         return [("clean", clean)]
     if not entry.pitches:  # nothing that an SNR could be taken against
