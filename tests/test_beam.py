@@ -258,6 +258,15 @@ def test_as_many_notes_as_expected_are_found(search: str, expected: int) -> None
     assert [n.pitch for n in notes] == [60, 61, 62, 63][:expected]
 
 
+@pytest.mark.parametrize("search", ["beam", "greedy"])
+def test_no_notes_are_invented_to_make_up_the_number(search: str) -> None:
+    log_probs = peaky(100, {10: 1, 30: 2})
+    log_probs[50, 3] = np.log(2e-4)  # hardly there
+    known = Constraints(expected_notes=3)
+    notes = decode_ctc(emission(log_probs), FIVE, search=search, constraints=known)
+    assert [n.pitch for n in notes] == [60, 61]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"key": "X"}, {"lowest": 70, "highest": 60}, {"shortest_seconds": 0}, {"expected_notes": -1}],

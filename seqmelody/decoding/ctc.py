@@ -27,7 +27,9 @@ from seqmelody.notes import Note, Vocabulary
 # Best path sees one frame at a time and so misses notes whose probability is spread over several;
 # searches that add up paths need less of it.
 BLANK_PENALTY = {"greedy": 1.25, "beam": 0.25}
-BLANK_PENALTY_RANGE = 12.0  # nats either way, to find as many notes as are expected
+# Nats off either way, to find as many notes as are expected. A note e^6 times less probable than
+# none is not there, however many are asked for.
+BLANK_PENALTY_RANGE = (12.0, 6.0)
 HALVINGS = 8  # of that range
 
 
@@ -180,7 +182,7 @@ def _with_notes(
 ) -> list[Hypothesis]:
     """Search again with other blank penalties until the best sequence has the expected length, or
     as near to it as can be had."""
-    low, high = penalty - BLANK_PENALTY_RANGE, penalty + BLANK_PENALTY_RANGE
+    low, high = penalty - BLANK_PENALTY_RANGE[0], penalty + BLANK_PENALTY_RANGE[1]
     tries = [found]
     while len(tries) <= HALVINGS and (n_notes := len(tries[-1][0].spikes)) != expected:
         low, high = (penalty, high) if n_notes < expected else (low, penalty)
