@@ -37,6 +37,7 @@ from seqmelody.likelihood import ctc_log_likelihoods
 from seqmelody.manifests import ManifestEntry
 from seqmelody.metrics import EditCounts, edit_counts
 from seqmelody.model import MelodyModel, save_model
+from seqmelody.processes import processes
 from seqmelody.self_alignment import (
     Mix,
     SelfAlignConfig,
@@ -119,14 +120,12 @@ def adapt(
         InputError: a list or recording is unusable, there are too few, or ``run`` belongs to other
             settings.
     """
-    from accelerate import PartialState
-
     entries = read_lists(source)
     for entry in entries:  # before the folder is claimed for them
         check_pitches(entry, model, config.align.transpose)
     for_training, held_out = split(entries, config.held_out_share, config.train.seed)
     out = run / "model.safetensors"
-    with PartialState().main_process_first():
+    with processes().main_process_first():
         about = {"lists": fingerprint(entries), **asdict(config)}
         del about["train"]  # the training checks those
         claim(run / "adapt.json", about, {})

@@ -39,6 +39,7 @@ from seqmelody.list_alignment import AlignedNote, align_list
 from seqmelody.list_reading import EditCosts
 from seqmelody.manifests import ManifestEntry, format_entry
 from seqmelody.model import MelodyModel, load_model
+from seqmelody.processes import processes
 from seqmelody.salience import salience_emission
 from seqmelody.training import TrainConfig, train
 from seqmelody.transposition import best_shift
@@ -84,17 +85,15 @@ def train_self_aligned(
     Raises:
         InputError: a list or recording is unusable, or ``run`` belongs to other settings.
     """
-    from accelerate import PartialState
-
     entries = read_lists(source)
     for entry in entries:  # before the folder is claimed for them
         check_pitches(entry, model, config.transpose)
-    with PartialState().main_process_first():
+    with processes().main_process_first():
         _claim(run, entries, config, trained)
     current = model
     for number in range(1 if trained else 0, config.rounds + 1):
         folder = run / f"round-{number}"
-        with PartialState().main_process_first():  # the others find its labels
+        with processes().main_process_first():  # the others find its labels
             make_folder(folder)
             if not (folder / "labels.jsonl").exists():
                 if number == 0:
@@ -108,7 +107,7 @@ def train_self_aligned(
         path = train(current, clips if mix is None else mix(clips), folder, chosen)
         current = load_model(path)
     out = run / "model.safetensors"
-    with PartialState().main_process_first():
+    with processes().main_process_first():
         write_atomically(out, path.read_bytes())
     return out
 

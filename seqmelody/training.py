@@ -15,7 +15,6 @@ recordings of the fewest notes.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import shutil
@@ -36,7 +35,8 @@ from seqmelody.errors import InputError
 from seqmelody.losses import Losses, joint_losses
 from seqmelody.model import Logits, MelodyModel, save_model
 from seqmelody.notes import NO_NOTE
-from seqmelody.writers import make_folder
+from seqmelody.processes import processes
+from seqmelody.writers import make_folder, write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def train(
         InputError: ``run`` belongs to another configuration, a curriculum is asked for and the
             data cannot tell what is easy, or the losses are no longer finite.
     """
-    need_accelerate()
+    processes()
     config = config or TrainConfig()
     torch.manual_seed(config.seed)
     model.calibrations = {}  # those of the weights it had
@@ -112,6 +112,8 @@ def train(
     wrapped, *optimizers = accelerator.prepare(model, *_optimizers(model, config))
     accelerator.register_for_checkpointing(mean)
     start = _resume(accelerator, run, config, model)
+    if accelerator.is_main_process:
+        _forget_after(run / "log.jsonl", start)
     if start == 0 and config.blank_bias:
         with torch.no_grad():
             model.ctc_head.classify.bias[NO_NOTE] += config.blank_bias
@@ -140,22 +142,16 @@ def train(
                 progress.update(task, completed=step + 1, description=_describe(row))
             if is_due:
                 average = cast(MelodyModel, mean.module)
-                if on_save and accelerator.is_main_process and on_save(step + 1, average):
-                    accelerator.set_trigger()
-                _save(accelerator, run, config, model, step + 1)
+                # The model before the state: a run killed between the two makes the model again.
                 if on_save is None and accelerator.is_main_process:
                     save_model(average, out, dtype=torch.float16, step=str(step + 1))
+                elif on_save and accelerator.is_main_process and on_save(step + 1, average):
+                    accelerator.set_trigger()
+                _save(accelerator, run, config, model, step + 1)
                 if on_save and accelerator.check_trigger():  # by any process, for all
                     break
+    accelerator.wait_for_everyone()  # what one process writes last, all may read now
     return out
-
-
-def need_accelerate() -> None:
-    """Raise InputError if the library that training rests on is not installed."""
-    if importlib.util.find_spec("accelerate") is None:
-        raise InputError(
-            "training needs accelerate; install it with: pip install 'seqmelody[train]'"
-        )
 
 
 def _accelerator(config: TrainConfig) -> Any:
@@ -306,6 +302,14 @@ def _row(step: int, rate: float, losses: Losses, norm: Tensor, seconds: float) -
 
 def _describe(row: dict[str, float]) -> str:
     return f"window {row['window']:.3f} onset {row['onset']:.3f} ctc {row['ctc']:.3f}"
+
+
+def _forget_after(log: Path, start: int) -> None:
+    """Drop the steps that a run which was killed had made since its last save."""
+    if log.exists():
+        rows = log.read_text().splitlines()
+        whole = [row for row in rows if row.endswith("}") and json.loads(row)["step"] < start]
+        write_atomically(log, "".join(f"{row}\n" for row in whole).encode())
 
 
 def _save(accelerator: Any, run: Path, config: TrainConfig, model: MelodyModel, step: int) -> None:

@@ -1,7 +1,13 @@
-"""Shared fixtures: a small bank of our own synthetic tones, two noises and hand-made tunes."""
+"""Shared fixtures: a small bank of our own synthetic tones, two noises and hand-made tunes; and a
+program run by two processes."""
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,3 +37,29 @@ def tiny_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_bank(folder, "noise", [Source("made", "tests", "MIT")], noises)
     write_tunes(folder, [SCALE, WITH_RESTS, WIDE])
     return folder
+
+
+@pytest.fixture(scope="session")
+def two_processes() -> Callable[..., list[str]]:
+    """Runs a program twice at once, as torchrun would; what either prints."""
+
+    def run(program: str, *arguments: object) -> list[str]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        common = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+        common |= {"MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+        started = [
+            subprocess.Popen(
+                [sys.executable, "-c", program, *map(str, arguments)],
+                env={**common, "RANK": rank, "LOCAL_RANK": rank},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for rank in ("0", "1")
+        ]
+        outputs = [process.communicate(timeout=300)[0] for process in started]
+        assert [process.returncode for process in started] == [0, 0]
+        return outputs
+
+    return run

@@ -16,7 +16,7 @@ LAYERS: dict[str, float] = {
     "list_reading": 1.5, "list_alignment": 1.7, "score_check": 1.8, "clip_cutting": 1.8,
     "model": 2,
     "datasets": 2.5, "shards": 2.7,
-    "losses": 2.8, "training": 3, "transcription": 3,
+    "losses": 2.8, "processes": 2.8, "training": 3, "transcription": 3,
     "self_alignment": 3.2, "mixing": 3.3, "adaptation": 3.3,
     "commands": 3.5,
     "cli": 4, "__main__": 5,

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -117,32 +114,18 @@ def test_webdataset_reads_the_shards(shards: Path) -> None:
         assert tuple(pitches) == packed[i].pitches
 
 
-def read_in_two_processes(shards: Path, start: int) -> list[list[int]]:
-    """The pitches that each of two training processes sees from batch ``start`` to the third."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    common = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
-    common |= {"MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", READER, str(shards), str(start)],
-            env={**common, "RANK": rank, "LOCAL_RANK": rank},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in ("0", "1")
-    ]
-    outputs = [process.communicate(timeout=300)[0] for process in processes]
-    assert all(process.returncode == 0 for process in processes)
-    return [[int(word) for word in output.split()] for output in outputs]
+def test_two_processes_see_every_example_once_an_epoch(
+    shards: Path, two_processes: Callable[..., list[str]]
+) -> None:
+    def seen_from(start: int) -> list[list[int]]:
+        """The pitches that either process sees from a batch to the third."""
+        outputs = two_processes(READER, shards, start)
+        return [[int(word) for word in output.split()] for output in outputs]
 
-
-def test_two_processes_see_every_example_once_an_epoch(shards: Path) -> None:
-    one, other = read_in_two_processes(shards, 0)  # three batches of four: an epoch
+    one, other = seen_from(0)  # three batches of four: an epoch
     assert len(one) == len(other) == 6
     assert sorted(one + other) == list(PITCHES)
-    resumed = read_in_two_processes(shards, 1)
+    resumed = seen_from(1)
     assert resumed == [one[2:], other[2:]]  # as if never stopped
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
+from seqmelody import training
 from seqmelody.calibration import Calibration
 from seqmelody.datasets import Collate, Example
 from seqmelody.encoders import EncoderConfig
@@ -145,6 +146,36 @@ def test_a_weak_example_leaves_the_aligned_ones_losses_alone() -> None:
     a, b = (joint_losses(model(batch.waveform), batch) for batch in (both, one))
     torch.testing.assert_close(a.window, b.window)
     torch.testing.assert_close(a.onset, b.onset)
+
+
+@pytest.mark.parametrize("killed_at", ["save_model", "_save"])
+def test_a_run_killed_at_its_last_save_still_gives_the_trained_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str
+) -> None:
+    config = TrainConfig(steps=20, batch_size=2, save_every=10)
+
+    def trained(name: str) -> MelodyModel:
+        torch.manual_seed(1)
+        return load_model(train(MelodyModel(SMALL), Melodies(), tmp_path / name, config))
+
+    whole = trained("whole")
+    real, calls = getattr(training, killed_at), []
+
+    def killed(*args: object, **options: object) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, killed_at, killed)
+        with pytest.raises(KeyboardInterrupt):
+            trained("killed")
+    again = trained("killed")
+    for mine, other in zip(again.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(mine, other)
+    rows = (tmp_path / "killed" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(row)["step"] for row in rows] == [0, 10]
 
 
 def test_diverged_training_ends_before_it_is_saved(tmp_path: Path) -> None:

@@ -89,7 +89,8 @@ def run(
 
     from seqmelody.datasets import ComposedClips
     from seqmelody.model import MelodyModel, load_model
-    from seqmelody.training import TrainConfig, need_accelerate, train
+    from seqmelody.processes import need_accelerate
+    from seqmelody.training import TrainConfig, train
 
     need_accelerate()
     chosen: dict[str, Any] = {k: v for k, v in settings.items() if v is not None}
