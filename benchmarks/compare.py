@@ -3,15 +3,17 @@
     git show 9554fe9:benchmarks/results/accuracy/clips.csv > /tmp/before.csv
     python -m benchmarks.compare /tmp/before.csv benchmarks/results/accuracy/clips.csv
 
-Intervals are 95 % bootstrap intervals of the difference over clips, paired: both runs heard the
-same samples.
+Intervals are 95 % bootstrap intervals of the difference over clips, each with all its seeds. They
+are paired: what both runs measured with the same seed was of the same samples.
 """
 
 from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -25,11 +27,12 @@ from seqmelody import InputError
 
 RESAMPLES = 4000
 Cell = tuple[str, str, str, str]  # system, set, noise, SNR in dB
+Heard = tuple[str, str]  # clip, and seed of its noise
 KEYS = ("system", "set_name", "noise", "snr_db")
 
 
 class Result(NamedTuple):
-    """One clip: errors, reference notes, COnP F1."""
+    """One clip, once or with several seeds: errors, reference notes, COnP F1."""
 
     errors: int
     reference: int
@@ -65,10 +68,10 @@ def compare(
         "|---|---|---|---:|---:|---:|---|---:|---:|---|",
     ]
     for cell in sorted(new):
-        shared = sorted(old.get(cell, {}).keys() & new[cell].keys())
+        shared = old.get(cell, {}).keys() & new[cell].keys()
         if cell[0].startswith(systems) and shared:
-            pairs = [(old[cell][name], new[cell][name]) for name in shared]
-            error, f1 = changes(pairs)
+            clips = [by_clip(results[cell], shared) for results in (old, new)]
+            error, f1 = changes([(clips[0][name], clips[1][name]) for name in sorted(clips[0])])
             lines.append(f"| {' | '.join(cell)} | {error} | {f1} |")
     if len(lines) == 2:
         raise typer.BadParameter(f"{before} and {after} share no clips of {systems!r}")
@@ -79,19 +82,34 @@ def compare(
     typer.echo(f"wrote {output}")
 
 
-def read_results(path: Path) -> dict[Cell, dict[str, Result]]:
-    """Results by cell and clip. Raises InputError if the file is no clips.csv."""
-    cells: dict[Cell, dict[str, Result]] = defaultdict(dict)
+def read_results(path: Path) -> dict[Cell, dict[Heard, Result]]:
+    """Results by cell, clip and seed. Raises InputError if the file is no clips.csv."""
+    cells: dict[Cell, dict[Heard, Result]] = defaultdict(dict)
     try:
         with path.open(newline="") as file:
             for row in csv.DictReader(file):
                 errors = sum(int(row[k]) for k in ("insertions", "deletions", "substitutions"))
                 result = Result(errors, int(row["reference_notes"]), float(row["conp_f1"]))
                 system, set_name, noise, snr_db = (row[k] for k in KEYS)
-                cells[system, set_name, noise, snr_db][row["clip"]] = result
+                cells[system, set_name, noise, snr_db][row["clip"], row["seed"]] = result
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{path}: not a clips.csv of benchmarks.accuracy ({error!r})") from None
     return cells
+
+
+def by_clip(results: dict[Heard, Result], heard: Collection[Heard]) -> dict[str, Result]:
+    """Of what was heard, each clip with all its seeds: counts added up, F1 as a mean."""
+    seeds: dict[str, list[Result]] = defaultdict(list)
+    for clip, seed in heard:
+        seeds[clip].append(results[clip, seed])
+    return {
+        clip: Result(
+            sum(r.errors for r in group),
+            sum(r.reference for r in group),
+            fmean(r.f1 for r in group),
+        )
+        for clip, group in seeds.items()
+    }
 
 
 def changes(pairs: list[tuple[Result, Result]]) -> tuple[Change, Change]:

@@ -173,7 +173,12 @@ def read_finished_and_part(path: Path) -> list[Row]:
         whole, end, half = part.read_text(encoding="utf-8").rpartition("\n")
         if half:  # a run was killed while it wrote: the next row must not be glued to that half
             write_whole(part, whole + end)
-        rows += _parse(_header() + whole + end)
+        try:
+            rows += _parse(_header() + whole + end)
+        except (KeyError, ValueError, TypeError) as error:
+            raise InputError(
+                f"{part} is of another version of this benchmark ({error}); remove it"
+            ) from None
     return rows
 
 

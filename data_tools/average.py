@@ -6,6 +6,7 @@ the best of them or better, and forgets less (Wortsman et al., "Model soups", IC
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,8 +27,8 @@ def average(shares: Mapping[Path, float], out: Path) -> None:
         InputError: shares that are not positive, or models of different shapes.
         CheckpointError: an unusable file.
     """
-    if not shares or min(shares.values()) <= 0:
-        raise InputError("a mean needs checkpoints with shares above 0")
+    if not shares or not all(0 < share < math.inf for share in shares.values()):
+        raise InputError("a mean needs checkpoints with finite shares above 0")
     total = sum(shares.values())
     (first, share), *others = shares.items()
     model = load_model(first)

@@ -64,14 +64,17 @@ def collect(folder: Path, config: BankConfig) -> dict[str, int]:
     """
     for place in [*config.noise, *([config.rooms] if config.rooms else [])]:
         find_audio(place)  # complain now, before the notes are rendered
-    sources, sounds = _notes(config)
-    counts = {"notes": write_bank(folder, "notes", sources, track(sounds, "Notes"))}
+    notes = _notes(config)  # complains of SoundFonts now, and renders later
+    counts = {}
     if config.noise:
         sources, sounds = _noises(config)
         counts["noises"] = write_bank(folder, "noise", sources, track(sounds, "Noise"))
     if config.rooms:
         sources = [_recordings(config.rooms)]
         counts["rooms"] = write_bank(folder, "rooms", sources, sampled.read_rooms(config.rooms, 0))
+    # Last, since a bank with notes is taken for a whole one.
+    sources, sounds = notes
+    counts["notes"] = write_bank(folder, "notes", sources, track(sounds, "Notes"))
     return counts
 
 

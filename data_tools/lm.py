@@ -13,7 +13,7 @@ from pathlib import Path
 from seqmelody.banks import REST, TuneBank
 from seqmelody.decoding.language_model import IntervalModel
 from seqmelody.errors import InputError
-from seqmelody.notes import parse_note_list
+from seqmelody.note_lists import read_note_list
 
 NOTE_LIST_SUFFIXES = (".txt",)
 MIDI_SUFFIXES = (".mid", ".midi")
@@ -48,16 +48,9 @@ def read_melodies(folder: Path) -> Iterator[Melody]:
         return
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in NOTE_LIST_SUFFIXES:
-            yield _note_list(path)
+            yield read_note_list(path)
         elif path.suffix.lower() in MIDI_SUFFIXES:
             yield from _midi_tracks(path)
-
-
-def _note_list(path: Path) -> Melody:
-    try:
-        return parse_note_list(path.read_text(encoding="utf-8"))
-    except (InputError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path}: not a note list ({error}); mend or remove it") from None
 
 
 def _midi_tracks(path: Path) -> Iterator[Melody]:
@@ -65,7 +58,7 @@ def _midi_tracks(path: Path) -> Iterator[Melody]:
 
     try:
         tracks = mido.MidiFile(path).tracks
-    except (OSError, EOFError, ValueError, IndexError, KeyError) as error:
+    except (OSError, EOFError, ValueError, IndexError, KeyError, mido.KeySignatureError) as error:
         reason = str(error) or type(error).__name__
         raise InputError(f"{path}: not a MIDI file ({reason}); mend or remove it") from None
     for track in tracks:

@@ -7,7 +7,6 @@ a call that was stopped goes on with the next one. The manifest, last, lists who
 
 from __future__ import annotations
 
-import hashlib
 import io
 import itertools
 import json
@@ -25,6 +24,7 @@ import seqmelody
 from data_tools.pool import map_in_processes
 from seqmelody.acoustics import AcousticsConfig
 from seqmelody.audio import SAMPLE_RATE
+from seqmelody.banks import fingerprint
 from seqmelody.datasets import ClipConfig, ComposedClips
 from seqmelody.errors import InputError
 from seqmelody.manifests import ManifestEntry, format_entry
@@ -93,7 +93,7 @@ def prepare(bank: Path, folder: Path, config: RenderConfig) -> None:
     """
     _clips(bank, config)  # complain before anything is made
     settings = json.dumps(
-        {**asdict(config), "bank": _fingerprint(bank), "version": seqmelody.__version__}
+        {**asdict(config), "bank": fingerprint(bank), "version": seqmelody.__version__}
     )
     path = folder / SETTINGS
     if path.exists():
@@ -157,14 +157,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _fingerprint(bank: Path) -> str:
-    """Of the bank's indices, notes and tunes; the sounds themselves are too large to read."""
-    digest = hashlib.sha256()
-    for path in sorted([*bank.glob("*.json"), *bank.glob("*.npz")]):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _audio_name(index: int) -> str:

@@ -3,8 +3,8 @@
 These are the collections of single lines; the others hold several voices. Ryan's Mammoth
 Collection is left out: tunes of it are in the development clips. A tune that comes
 twice, in whatever key and note values, is kept once. Which part a tune belongs to (nine in ten
-train, the others are for development and tests) follows from how it begins, so that variants of
-one tune never face each other across the split.
+train, the others are for development and tests) follows from how it begins, so that variants that
+begin alike are on one side of the split; those with another upbeat may be on either.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from seqmelody.errors import InputError
 from seqmelody.likelihood import ctc_log_likelihoods
 from seqmelody.manifests import ManifestEntry
 from seqmelody.metrics import EditCounts, edit_counts
-from seqmelody.model import MelodyModel, save_model
+from seqmelody.model import MelodyModel, save_model, weights_fingerprint
 from seqmelody.processes import processes
 from seqmelody.self_alignment import (
     Mix,
@@ -126,8 +126,8 @@ def adapt(
     for_training, held_out = split(entries, config.held_out_share, config.train.seed)
     out = run / "model.safetensors"
     with processes().main_process_first():
-        about = {"lists": fingerprint(entries), **asdict(config)}
-        del about["train"]  # the training checks those
+        weights = weights_fingerprint(model)
+        about = {"lists": fingerprint(entries), "weights": weights, **asdict(config)}
         claim(run / "adapt.json", about, {})
         if (finished := judgements(run)) and finished[-1].stop:
             return out

@@ -7,6 +7,7 @@ and under what licence); tunes are in ``tunes.npz``. Reading one note costs a sl
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Iterable
@@ -50,6 +51,14 @@ class Sound:
     samples: NDArray[np.float32]
     pitch: float
     source: int
+
+
+def fingerprint(folder: Path) -> str:
+    """Of a bank's indices, notes and tunes; the sounds themselves are too large to read."""
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.json"), *folder.glob("*.npz")]):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 class SoundBank:

@@ -40,7 +40,8 @@ class Clip:
 
 
 def cut(notes: Sequence[AlignedNote], duration: float, clip_seconds: float) -> list[Clip]:
-    """Cut a recording into clips of ``clip_seconds`` at most; one that is no longer stays whole.
+    """Cut a recording into clips whose notes span ``clip_seconds`` at most, with a little of what
+    is around them; one that is no longer stays whole.
 
     A single note that is longer is a clip of its own. Left out is what differs from the list for
     longer than a clip, and a clip of which no note is as listed.

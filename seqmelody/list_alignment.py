@@ -76,10 +76,23 @@ def align_list(
     log_probs = emission.log_probs.copy()
     log_probs[:, NO_NOTE] -= blank_penalty
     steps = best_reading(log_probs, labels, costs or EditCosts())
+    steps = _that_fit(steps, emission, n_frames)
     sounding = [step for step in steps if step.label != NO_NOTE]
     probs = [math.exp(emission.log_probs[step.frame, step.label]) for step in sounding]
     notes = time_notes(sounding, probs, emission, vocabulary, timing)
     return _marked(steps, notes, pitches, emission.frame_to_seconds(len(emission) - 1))
+
+
+def _that_fit(steps: Sequence[Step], emission: Emission, n_frames: int) -> list[Step]:
+    """Without the least probable extra notes, where a striding window head has too few frames for
+    all; the list itself fits."""
+    spare = sum(step.label != NO_NOTE for step in steps) - n_frames
+    extras = sorted(
+        (k for k, step in enumerate(steps) if step.listed is None),
+        key=lambda k: emission.log_probs[steps[k].frame, steps[k].label],
+    )
+    dropped = set(extras[: max(0, spare)])
+    return [step for k, step in enumerate(steps) if k not in dropped]
 
 
 def list_labels(pitches: Sequence[int], vocabulary: Vocabulary, n_frames: int) -> list[int]:

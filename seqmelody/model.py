@@ -6,6 +6,7 @@ vocabulary as JSON. Nothing in it is executed on loading.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -206,6 +207,14 @@ def add_calibrations(path: Path, calibrations: Calibrations) -> None:
     metadata, tensors = _read(path)
     metadata[CALIBRATION] = calibration.to_json(calibrations)
     write_atomically(path, save(tensors, metadata))
+
+
+def weights_fingerprint(model: MelodyModel) -> str:
+    """Of all weights, to the last bit."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def load_model(path: str | os.PathLike[str] | None = None) -> MelodyModel:

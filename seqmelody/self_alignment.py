@@ -38,7 +38,7 @@ from seqmelody.errors import InputError
 from seqmelody.list_alignment import AlignedNote, align_list
 from seqmelody.list_reading import EditCosts
 from seqmelody.manifests import ManifestEntry, format_entry
-from seqmelody.model import MelodyModel, load_model
+from seqmelody.model import MelodyModel, load_model, weights_fingerprint
 from seqmelody.processes import processes
 from seqmelody.salience import salience_emission
 from seqmelody.training import TrainConfig, train
@@ -89,7 +89,7 @@ def train_self_aligned(
     for entry in entries:  # before the folder is claimed for them
         check_pitches(entry, model, config.transpose)
     with processes().main_process_first():
-        _claim(run, entries, config, trained)
+        _claim(run, entries, config, model if trained else None)
     current = model
     for number in range(1 if trained else 0, config.rounds + 1):
         folder = run / f"round-{number}"
@@ -197,10 +197,15 @@ def _of_later_rounds(config: TrainConfig) -> TrainConfig:
 
 
 def _claim(
-    run: Path, entries: Sequence[ManifestEntry], config: SelfAlignConfig, trained: bool
+    run: Path,
+    entries: Sequence[ManifestEntry],
+    config: SelfAlignConfig,
+    trained: MelodyModel | None,
 ) -> None:
-    """The run is about these lists. More rounds may be asked for later."""
-    about = {"lists": fingerprint(entries), "trained": trained, **asdict(config)}
+    """The run is about these lists, and the model that it began with if that was a trained one.
+    More rounds may be asked for later."""
+    weights = None if trained is None else weights_fingerprint(trained)
+    about = {"lists": fingerprint(entries), "weights": weights, **asdict(config)}
     del about["rounds"]
     claim(run / "self_align.json", about, {})
 

@@ -41,7 +41,8 @@ from seqmelody.writers import make_folder, write_atomically
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Settings of a training run; the defaults train the shipped weights."""
+    """Settings of a training run; the defaults, with Muon and bfloat16, are those of the recipe in
+    the README. MODEL_CARD.md has the stages of the shipped weights."""
 
     steps: int = 8000
     batch_size: int = 16
@@ -158,7 +159,8 @@ def _accelerator(config: TrainConfig) -> Any:
     from accelerate import Accelerator
     from accelerate.utils import DataLoaderConfiguration
 
-    # batch_size counts the clips of all processes together, so their number changes nothing else
+    # batch_size counts the clips of all processes together. Composed clips are alike in length, so
+    # the number of processes changes nothing; of recordings, each process weighs its own frames.
     accelerator = Accelerator(dataloader_config=DataLoaderConfiguration(split_batches=True))
     if config.batch_size % accelerator.num_processes:
         raise InputError(

@@ -255,8 +255,21 @@ def check_writable(path: Path) -> None:
         raise OutputError(f"{path}: is a folder; name a file in it")
     if not os.path.isdir(path.parent):
         raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
-    if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
+    if os.path.exists(path) and not os.access(path, os.W_OK):
         raise OutputError(f"{path}: no permission to write there; choose another place")
+    if not _is_device(path):
+        check_folder(path.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise OutputError if no file can be made in a folder."""
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{folder}: no permission to write there; choose another place")
+
+
+def _is_device(path: Path) -> bool:
+    """Something that is written to and must not be replaced, such as /dev/null or a pipe."""
+    return os.path.exists(path) and not os.path.isfile(path)
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
@@ -268,8 +281,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     path = Path(path)
     check_writable(path)
     try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            path.write_bytes(data)  # a device or pipe such as /dev/null must not be replaced
+        if _is_device(path):
+            path.write_bytes(data)
         else:
             _replace(path.resolve(), data)  # a link stays a link
     except OSError as error:
@@ -283,6 +296,8 @@ def _replace(path: Path, data: bytes) -> None:
     temporary = path.parent / f".seqmelody-{secrets.token_hex(8)}.tmp"
     try:
         temporary.write_bytes(data)
+        if path.exists():
+            temporary.chmod(path.stat().st_mode)  # who may read it stays as it was
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -9,7 +9,8 @@ from benchmarks.compare import Result, changes, compare, read_results
 from seqmelody.errors import InputError
 
 HEADER = (
-    "system,set_name,noise,snr_db,clip,insertions,deletions,substitutions,reference_notes,conp_f1"
+    "system,set_name,noise,snr_db,seed,clip,"
+    "insertions,deletions,substitutions,reference_notes,conp_f1"
 )
 
 
@@ -34,10 +35,24 @@ def test_the_interval_covers_what_it_should() -> None:
 
 def test_files_are_compared(tmp_path: Path) -> None:
     for name, errors in (("a.csv", 4), ("b.csv", 1)):
-        row = f"seqmelody_ctc,piano8,clean,,000.flac,0,{errors},0,8,0.5"
+        row = f"seqmelody_ctc,piano8,clean,,0,000.flac,0,{errors},0,8,0.5"
         (tmp_path / name).write_text(f"{HEADER}\n{row}\n")
     compare(tmp_path / "a.csv", tmp_path / "b.csv", output=tmp_path / "out.md")
     assert "| 50.0 | 12.5 | -37.5 [-37.5, -37.5] |" in (tmp_path / "out.md").read_text()
+
+
+def test_what_only_one_run_heard_does_not_count(tmp_path: Path) -> None:
+    """Seed 1 was measured before and not after: the change is that of seed 0 alone."""
+    rows = {
+        seed: f"seqmelody_ctc,real,white,0.0,{seed},a.flac,0,{10 * seed},0,8,0.5" for seed in (0, 1)
+    }
+    (tmp_path / "a.csv").write_text("\n".join([HEADER, *rows.values()]))
+    (tmp_path / "b.csv").write_text(f"{HEADER}\n{rows[0]}\n")
+    compare(tmp_path / "a.csv", tmp_path / "b.csv", output=tmp_path / "out.md")
+    assert "| 0.0 | 0.0 | +0.0 [+0.0, +0.0] |" in (tmp_path / "out.md").read_text()
+    (tmp_path / "b.csv").write_text((tmp_path / "a.csv").read_text().replace(",10,0,8", ",2,0,8"))
+    compare(tmp_path / "a.csv", tmp_path / "b.csv", output=tmp_path / "out.md")
+    assert "| 62.5 | 12.5 | -50.0 [-50.0, -50.0] |" in (tmp_path / "out.md").read_text()
 
 
 def test_foreign_files_are_refused(tmp_path: Path) -> None:

@@ -537,7 +537,7 @@ def chord_midi() -> bytes:
         ("x.csv", b"\xff\xfe", "cannot be read as a table"),
         ("x.txt", b"C4 so la\n", "line 1"),
         ("x.txt", b"# nothing\n", "empty"),
-        ("x.txt", b"\xff\xfe", "cannot be read as text"),
+        ("x.txt", b"\xff\xfe", "not UTF-8 text"),
         ("other.txt", b"C4", "nothing of it can be imported"),
     ],
 )

@@ -198,8 +198,8 @@ def test_the_command_learns_from_a_repertoire(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("a.txt", b"C4 X9", "a.txt: not a note list"),
-        ("a.txt", b"\xff\xfe", "a.txt: not a note list"),
+        ("a.txt", b"C4 X9", "a.txt, line 1"),
+        ("a.txt", b"\xff\xfe", "a.txt: the note list is not UTF-8"),
         ("a.mid", b"MThd nonsense", "a.mid: not a MIDI file"),
         ("a.doc", b"", "no melody"),
     ],

@@ -1,6 +1,7 @@
 """No command writes over what it reads, or into a folder that holds something else."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +100,17 @@ def test_training_goes_on_with_the_same_lists_only(
 
 def test_a_run_with_lists_does_not_go_on_with_a_bank_alone(tmp_path: Path, tiny_bank: Path) -> None:
     pytest.importorskip("accelerate", reason="training needs the train extra")
-    (tmp_path / "lists.json").write_text("{}")
-    with pytest.raises(InputError, match="holds a run with lists"):
+    (tmp_path / "log.jsonl").write_text("{}\n")
+    with pytest.raises(InputError, match="a run of another kind"):
         train(tmp_path, tiny_bank, None, None, steps=1, batch_size=1)
-    assert not (tmp_path / "log.jsonl").exists()
+
+
+def test_a_run_goes_on_with_its_own_bank_only(tmp_path: Path, tiny_bank: Path) -> None:
+    pytest.importorskip("accelerate", reason="training needs the train extra")
+    other = tmp_path / "bank"
+    shutil.copytree(tiny_bank, other)
+    train(tmp_path / "run", tiny_bank, None, None, steps=1, batch_size=1)
+    train(tmp_path / "run", other, None, None, steps=1, batch_size=1)  # the same, in another place
+    (other / "tunes.npz").write_bytes((other / "tunes.npz").read_bytes() + b"more")
+    with pytest.raises(InputError, match="other lists or settings"):
+        train(tmp_path / "run", other, None, None, steps=1, batch_size=1)

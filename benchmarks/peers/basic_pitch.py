@@ -1,8 +1,8 @@
 """Basic Pitch (Bittner et al., ICASSP 2022), Spotify's polyphonic transcriber.
 
-The model in the package, run by ONNX Runtime, with the package's default thresholds. It may report
-several notes at once; a melody has one, so of overlapping notes the stronger is kept (see
-:func:`keep_strongest`).
+The model in the package, run by ONNX Runtime, with the package's default thresholds or those tuned
+on training-side clips (``tune.py``). It may report several notes at once; a melody has one, so of
+overlapping notes the stronger is kept (see :func:`keep_strongest`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import io
 import logging
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,19 @@ INSTALL = (
     "pip install 'seqmelody[bench]' && pip install --no-deps basic-pitch==0.4.0 "
     "(--no-deps: it would bring an old TensorFlow, which the ONNX model does not need)"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class BasicPitchConfig:
+    """What :func:`basic_pitch.inference.predict` leaves to its user, with its defaults."""
+
+    onset_threshold: float = 0.5
+    frame_threshold: float = 0.3
+    minimum_note_ms: float = 127.7
+
+
+DEFAULT = BasicPitchConfig()
+TUNED = BasicPitchConfig(onset_threshold=0.7, frame_threshold=0.25, minimum_note_ms=70.0)
 
 
 def keep_strongest(notes: list[Note]) -> list[Note]:
@@ -61,23 +74,47 @@ def _compete(a: Note, b: Note) -> bool:
 
 
 class BasicPitch:
-    """The transcriber with its defaults, made monophonic."""
+    """The transcriber, made monophonic."""
 
-    def __init__(self, inference: Any, model: Any) -> None:
+    def __init__(self, inference: Any, model: Any, config: BasicPitchConfig = DEFAULT) -> None:
         """``inference``: the package's module; ``model``: its ``Model``, loaded."""
         self._inference = inference
         self._model = model
+        self._config = config
         self.version = f"{package_version('basic-pitch')}, {package_version('onnxruntime')}"
+        if config != DEFAULT:
+            self.version += (
+                f", onset {config.onset_threshold:g}, frame {config.frame_threshold:g}, "
+                f"shortest {config.minimum_note_ms:g} ms"
+            )
 
     def transcribe(self, samples: FloatArray) -> list[Note]:
-        """Go through a file, since the package reads nothing else; float samples lose nothing."""
+        """What the package's ``predict`` does, in its two steps."""
+        return self.notes(self.hear(samples), self._config)
+
+    def hear(self, samples: FloatArray) -> Any:
+        """The model's output.
+
+        It goes through a file, since the package reads nothing else; float samples lose nothing.
+        """
         import soundfile
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "clip.wav"
             soundfile.write(path, samples, SAMPLE_RATE, subtype="FLOAT")
-            with contextlib.redirect_stdout(io.StringIO()):  # it announces each file
-                _, _, events = self._inference.predict(path, self._model)
+            with contextlib.redirect_stdout(io.StringIO()):
+                return self._inference.run_inference(path, self._model)
+
+    def notes(self, output: Any, config: BasicPitchConfig) -> list[Note]:
+        """The melody in an output of the model."""
+        package = self._inference
+        frames_a_second = package.AUDIO_SAMPLE_RATE / package.FFT_HOP
+        _, events = package.infer.model_output_to_notes(
+            output,
+            onset_thresh=config.onset_threshold,
+            frame_thresh=config.frame_threshold,
+            min_note_len=round(config.minimum_note_ms / 1000 * frames_a_second),
+        )
         return keep_strongest(
             [
                 Note(float(start), float(end), int(pitch), float(amplitude))
@@ -86,7 +123,7 @@ class BasicPitch:
         )
 
 
-def load(options: Options) -> BasicPitch:
+def load(options: Options, *, config: BasicPitchConfig = DEFAULT) -> BasicPitch:
     """Raises NotInstalledError without the package or one it needs."""
     logger = logging.getLogger()
     level = logger.level
@@ -107,4 +144,4 @@ def load(options: Options) -> BasicPitch:
     model.model = onnxruntime.InferenceSession(
         str(path), session_options, providers=["CPUExecutionProvider"]
     )
-    return BasicPitch(inference, model)
+    return BasicPitch(inference, model, config)

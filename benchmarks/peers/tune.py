@@ -5,7 +5,8 @@
 Clips are composed from a training bank with a seed of their own, with all the noise and rooms that
 training has. Parameters are tried one after the other over a few values each, twice round, for the
 least note error rate: those of the shared segmenter for the mean over the trackers that use it,
-then PESTO's threshold, then those of the rules. What it prints was copied into the defaults.
+then PESTO's threshold, then those of the rules, of SwiftF0 and of Basic Pitch. What it prints was
+copied into the defaults, and for the last two into the systems named "tuned".
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from benchmarks.peers import crepe, pesto, praat, pyin
+from benchmarks.options import choose
+from benchmarks.peers import basic_pitch, crepe, pesto, praat, pyin, swift_f0
 from benchmarks.peers.base import FloatArray, Options
 from benchmarks.peers.rules import Rules, RulesConfig
 from benchmarks.peers.segmenter import Contour, SegmenterConfig, segment
@@ -45,6 +47,13 @@ RULES_GRID: Mapping[str, Sequence[float]] = {
     "smooth_frames": (3, 5, 7),
     "floor_factor": (2.0, 3.0, 4.0, 6.0),
 }
+HOLDS_MS = (10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0, 130.0)
+BASIC_PITCH_GRID: Mapping[str, Sequence[float]] = {
+    "minimum_note_ms": (35.0, 46.5, 58.0, 70.0, 81.5, 93.0, 104.5, 127.7, 160.0),
+    "onset_threshold": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+    "frame_threshold": (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5),
+}
+GROUPS = ("trackers", "rules", "transcribers")
 T = TypeVar("T")
 Tracker = pyin.Pyin | praat.Praat | crepe.Crepe
 Heard = list[tuple[Contour, FloatArray]]
@@ -53,14 +62,22 @@ Heard = list[tuple[Contour, FloatArray]]
 def tune(
     bank: Annotated[Path, typer.Argument(help="Training bank (python -m data_tools).")],
     clips: Annotated[int, typer.Option(help="How many.", min=1)] = 60,
+    groups: Annotated[str, typer.Option(help="Parted by commas.")] = ",".join(GROUPS),
 ) -> None:
     """Print the settings that err least."""
+    wanted = choose(groups, GROUPS, "--groups")
     composed = ComposedClips(bank, Vocabulary(), seed=SEED)
     examples = [composed[i] for i in range(clips)]
-    heard, config = _tune_segmenter(examples)
-    for name, contours in heard.items():
-        print(f"{name}: {_error_rate(examples, [segment(*h, config) for h in contours]):.3f}")
-    _tune_rules(examples, config)
+    config = SegmenterConfig()
+    if "trackers" in wanted:
+        heard, config = _tune_segmenter(examples)
+        for name, contours in heard.items():
+            print(f"{name}: {_error_rate(examples, [segment(*h, config) for h in contours]):.3f}")
+    if "rules" in wanted:
+        _tune_rules(examples, config)
+    if "transcribers" in wanted:
+        _tune_swift_f0(examples)
+        _tune_basic_pitch(examples)
 
 
 def _tune_segmenter(examples: list[Example]) -> tuple[dict[str, Heard], SegmenterConfig]:
@@ -107,6 +124,28 @@ def _tune_rules(examples: list[Example], segmenter: SegmenterConfig) -> None:
 
     config = descend(RulesConfig(segmenter=segmenter), RULES_GRID, loss)
     print(f"{config}: {loss(config):.3f}")
+
+
+def _tune_swift_f0(examples: list[Example]) -> None:
+    system = swift_f0.load(Options())
+    contours = [system.track(e.waveform) for e in examples]
+
+    def loss(hold_ms: float) -> float:
+        return _error_rate(examples, [system.segment(c, hold_ms) for c in contours])
+
+    rates = {hold_ms: loss(hold_ms) for hold_ms in HOLDS_MS}
+    print("SwiftF0's pitch_hold_ms:", {hold_ms: round(rate, 3) for hold_ms, rate in rates.items()})
+
+
+def _tune_basic_pitch(examples: list[Example]) -> None:
+    system = basic_pitch.load(Options())
+    outputs = [system.hear(e.waveform) for e in examples]
+
+    def loss(config: basic_pitch.BasicPitchConfig) -> float:
+        return _error_rate(examples, [system.notes(output, config) for output in outputs])
+
+    config = descend(basic_pitch.DEFAULT, BASIC_PITCH_GRID, loss)
+    print(f"{config}: {loss(config):.3f}, by default {loss(basic_pitch.DEFAULT):.3f}")
 
 
 def descend(

@@ -18,7 +18,7 @@ from seqmelody.features import FeatureConfig, LogFrequencySpectrogram, filterban
 from seqmelody.heads import WindowConfig, WindowHead
 
 SHORTEST_SECONDS = 0.05  # of the windows inside a window
-QUIET = 1e-10  # power under the quantisation noise of 16-bit audio
+QUIET = 1e-10  # power, 20 dB above the quantisation noise of 16-bit audio in a band
 CHANNELS = 2  # the origin's recordings were stereo
 
 

@@ -19,8 +19,13 @@ import mido
 from data_tools.importers.entries import Item, LeftOut, Recording, one_line
 from seqmelody.audio import find_audio
 from seqmelody.errors import InputError
-from seqmelody.notes import Note, parse_note_list, parse_pitch
+from seqmelody.note_lists import read_note_list
+from seqmelody.notes import Note, parse_pitch
 
+# What mido raises for files that are damaged or none of MIDI.
+MIDI_ERRORS = (
+    OSError, EOFError, ValueError, KeyError, IndexError, TypeError, mido.KeySignatureError
+)  # fmt: skip
 COLUMNS = ("onset", "offset", "pitch")
 DRUMS = 9  # channel 10 in words
 DELIMITERS = {".tsv": "\t", ".csv": ","}
@@ -46,7 +51,7 @@ def sidecar(folder: Path) -> Iterator[Item]:
 def _from_midi(audio: Path, path: Path) -> Recording:
     try:
         notes = list(_midi_notes(mido.MidiFile(path)))
-    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
+    except MIDI_ERRORS as error:
         raise InputError(f"{path}: not a readable MIDI file ({error}); export it again") from None
     if not notes:
         raise InputError(f"{path}: holds no note; move it away if the recording has none")
@@ -110,15 +115,7 @@ def _pitch(text: str) -> float:
 
 
 def _from_list(audio: Path, path: Path) -> Recording:
-    try:
-        pitches = parse_note_list(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text ({error})") from None
-    except InputError as error:
-        raise InputError(f"{path}, {error}") from None
-    if not pitches:
-        raise InputError(f"{path}: the note list is empty; write names such as C4 D4")
-    return Recording(audio, pitches=tuple(pitches))
+    return Recording(audio, pitches=tuple(read_note_list(path)))
 
 
 READERS: dict[str, Callable[[Path, Path], Recording]] = {

@@ -116,8 +116,9 @@ def train(
 ) -> None:
     """Train a model; a run that was stopped goes on where it was (needs the train extra).
 
-    Writes RUN/model.safetensors and RUN/log.jsonl. With --muon and --bfloat16 the settings are
-    those that made the shipped weights; --weak has gentler ones. Runs on a GPU if there is one.
+    Writes RUN/model.safetensors and RUN/log.jsonl. The settings are those of the recipe for a
+    model from scratch, together with --muon and --bfloat16; --weak has gentler ones. Runs on a GPU
+    if there is one.
 
     \b
     Examples:

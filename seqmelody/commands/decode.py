@@ -21,6 +21,7 @@ from seqmelody.writers import (
     DEFAULT_FORMAT,
     WRITERS,
     Writer,
+    check_folder,
     check_writable,
     format_of_suffix,
     make_folder,
@@ -157,7 +158,7 @@ def make_plan(audio: Sequence[Path], format_name: str | None, output: str | None
             raise typer.BadParameter("several recordings need a folder for their notes: -o DIR")
         writer = WRITERS[format_name or DEFAULT_FORMAT]
         if path.is_dir():  # else it is made
-            check_writable(path / "notes")
+            check_folder(path)
         plan = Plan(_jobs_in_folder(audio, path, writer.suffix), writer, path)
     else:
         writer = WRITERS[_choose_format(format_name, path)]

@@ -158,7 +158,7 @@ def _conditions(
         return [
             ("clean", clean),
             *(
-                (f"{noise.name} {snr:g} dB", add_noise(clean, added, snr, entry.notes))
+                (f"{noise.name} {snr:g} dB", add_noise(clean, added, snr, entry.notes or None))
                 for snr in noise.snrs_db
             ),
         ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqmelody.shards import ShardedClips
 
 SHIPPED = Path("default")  # in place of a checkpoint's path
-LISTS, MIX = "lists.json", "mix.json"  # what a run with lists claims its folder for
+BANK, LISTS, MIX = "bank.json", "lists.json", "mix.json"  # what a run claims its folder for
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,8 @@ def run(
 
     import torch
 
+    from seqmelody.banks import fingerprint
+    from seqmelody.claims import claim
     from seqmelody.datasets import ComposedClips
     from seqmelody.model import MelodyModel, load_model
     from seqmelody.processes import need_accelerate
@@ -109,7 +111,7 @@ def run(
     if manifest is None:
         assert bank is not None
         clips = ComposedClips(bank, model.vocabulary, seed=config.seed)
-        _check_no_lists(folder)
+        claim(folder / BANK, {"bank": fingerprint(bank)}, {})
         return train(model, clips, folder, config)
     listed = _listed(manifest, model)
     _check(listed, model)
@@ -177,14 +179,6 @@ def _claim_lists(listed: ManifestClips | ShardedClips, folder: Path) -> None:
     claim(folder / LISTS, {"lists": lists}, {})
 
 
-def _check_no_lists(folder: Path) -> None:
-    """A run of clips from a bank alone claims nothing, but must not go on with one of lists."""
-    if any((folder / name).exists() for name in (LISTS, MIX)):
-        raise InputError(
-            f"{folder}: holds a run with lists; go on with the same ones or use a new folder"
-        )
-
-
 def _mixer(
     model: MelodyModel, folder: Path, sources: Sources, seed: int
 ) -> Callable[[Counted], MixedClips] | None:
@@ -193,6 +187,7 @@ def _mixer(
     Recordings are augmented unless they are all that there is: a manifest alone is trained on as
     it stands.
     """
+    from seqmelody.banks import fingerprint
     from seqmelody.claims import claim
     from seqmelody.datasets import ComposedClips
     from seqmelody.mixing import MixConfig, MixedClips
@@ -206,7 +201,8 @@ def _mixer(
     composed = None
     if sources.bank is not None:
         composed = ComposedClips(sources.bank, model.vocabulary, seed=seed)
-    claim(folder / MIX, {"bank": str(sources.bank), **asdict(config)}, {})
+    bank = None if sources.bank is None else fingerprint(sources.bank)
+    claim(folder / MIX, {"bank": bank, **asdict(config)}, {})
     places = composed.places if composed is not None else None
 
     def mix(listed: Counted) -> MixedClips:
