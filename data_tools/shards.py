@@ -17,6 +17,7 @@ import numpy as np
 
 from seqmelody.errors import InputError
 from seqmelody.manifests import ManifestEntry, format_entry
+from seqmelody.mixing import MixConfig, check_length
 from seqmelody.shards import INDEX, Place
 from seqmelody.writers import make_folder
 
@@ -28,7 +29,8 @@ def write_shards(
     examples after each. The folder appears when all is written.
 
     Raises:
-        InputError: the folder holds something already, or a recording is missing.
+        InputError: the folder holds something already, or a recording is missing, unreadable, or
+            could not be trained on.
     """
     _check(entries, folder)
     order = np.random.default_rng(seed).permutation(len(entries))
@@ -60,6 +62,7 @@ def _check(entries: list[ManifestEntry], folder: Path) -> None:
                 f"{entry.audio}: no such file; 'python -m data_tools check' names all faults of a "
                 "manifest"
             )
+        check_length(entry, MixConfig())
 
 
 def _groups(entries: list[ManifestEntry], size: float) -> list[list[ManifestEntry]]:

@@ -24,6 +24,7 @@ import soxr
 from numpy.typing import NDArray
 
 from seqmelody.errors import InputError
+from seqmelody.truncation import is_cut_off
 
 FloatArray = NDArray[np.float32]
 
@@ -114,7 +115,8 @@ def from_array(
 
 
 def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
-    """All recordings below a folder, sorted; hidden files (``._take.wav``) are left out.
+    """All recordings below a folder, sorted; what is hidden (``._take.wav``, ``.git/``) is
+    left out.
 
     Raises:
         InputError: not a folder, or it holds no recording.
@@ -125,7 +127,9 @@ def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "." and path.is_file()
+        if path.suffix.lower() in AUDIO_SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
     )
     if not found:
         raise InputError(
@@ -175,7 +179,11 @@ def _open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
                 f"{path}: not audio that SeqMelody can read; convert it to WAV or FLAC"
             ) from None
         with sound:
+            if sound.format != "MP3" and is_cut_off(raw, sound):
+                raise _cut_off(path)
             yield sound
+            if sound.format == "MP3" and is_cut_off(raw, sound):
+                raise _cut_off(path)
         # An MP3 without a length tag has its length guessed from its first frames, and libsndfile
         # stops there. Tags at the end of a file are far smaller than 5 % of it.
         if sound.format == "MP3" and raw.tell() < 0.95 * size:
@@ -183,6 +191,13 @@ def _open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
                 f"{path}: the MP3 does not state its length and would be cut short; "
                 "convert it to WAV or FLAC"
             )
+
+
+def _cut_off(path: Path) -> InputError:
+    return InputError(
+        f"{path}: is cut off, it holds less sound than it states; copy it again, or save what is "
+        "there to a new file"
+    )
 
 
 def _blocks(sound: soundfile.SoundFile, path: Path) -> Iterator[FloatArray]:

@@ -34,7 +34,8 @@ class AlignedNote:
         heard: MIDI number that was played; None for a missing note.
         onset: in seconds. A missing note has the moment at which it would have been due, twice.
         offset: in seconds.
-        confidence: posterior of the pitch heard at its strongest frame; 0 for a missing note.
+        confidence: posterior of the pitch heard at its strongest frame, 0 for a missing note;
+            :func:`seqmelody.align` makes it the probability that such a note is right.
     """
 
     mark: Mark

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from seqmelody.errors import InputError
 from seqmelody.notes import Note
 
+RINGING_SECONDS = 2.0  # that a label may let its last note sound after the recording
 LARGEST = 1e9  # number that can be seconds or a pitch; infinity and NaN are not below it
 
 
@@ -163,13 +164,14 @@ def note_fault(note: Note) -> str | None:
 
 
 def check_end(entry: ManifestEntry, seconds: float) -> None:
-    """Raise InputError if a note begins after the recording's end: the label is another's."""
-    last = entry.notes[-1].onset if entry.notes else 0.0
-    if last > seconds:
-        raise InputError(
-            f"{entry.audio}: lasts {seconds:.2f} s, but its label has a note at {last:.2f} s; "
-            "are they of the same recording, in seconds?"
-        )
+    """Raise InputError if notes begin, or end by far, after the recording: another's label."""
+    for note in entry.notes or ():
+        if note.onset > seconds or note.offset > seconds + RINGING_SECONDS:
+            raise InputError(
+                f"{entry.audio}: lasts {seconds:.2f} s, but its label has a note from "
+                f"{note.onset:.2f} to {note.offset:.2f} s; are they of the same recording, in "
+                "seconds?"
+            )
 
 
 def format_entry(entry: ManifestEntry, audio: str) -> str:

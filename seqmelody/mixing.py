@@ -156,12 +156,19 @@ def check_recordings(
     Better before a training than in the middle of it.
     """
     for entry in entries:
-        seconds = _seconds(entry)
-        check_end(entry, seconds)
+        seconds = check_length(entry, config)
         if entry.pitches:
             check_list(entry, model, math.ceil(seconds * SAMPLE_RATE), 0)
-        if entry.notes is None and seconds > config.whole_seconds:
-            raise InputError(_too_long(str(entry.audio), seconds, config))
+
+
+def check_length(entry: ManifestEntry, config: MixConfig) -> float:
+    """Seconds of a recording. Raises InputError if it is unreadable, ends before its label does, or
+    is too long to train on without times."""
+    seconds = _seconds(entry)
+    check_end(entry, seconds)
+    if entry.notes is None and seconds > config.whole_seconds:
+        raise InputError(_too_long(str(entry.audio), seconds, config))
+    return seconds
 
 
 def _seconds(entry: ManifestEntry) -> float:

@@ -24,7 +24,7 @@ from torch.utils.data import Dataset
 from seqmelody.audio import from_array
 from seqmelody.datasets import Example, labelled
 from seqmelody.errors import InputError
-from seqmelody.manifests import ManifestLine, read_entry
+from seqmelody.manifests import ManifestEntry, ManifestLine, read_entry
 from seqmelody.notes import Vocabulary
 
 INDEX = "index.json"
@@ -50,25 +50,27 @@ class ShardedClips(Dataset[Example]):
     def __len__(self) -> int:
         return len(self._place)
 
+    def check_pitches(self) -> None:
+        """Raise InputError if a label leaves the vocabulary; the sound was checked on packing."""
+        for index in range(len(self)):
+            labelled(np.zeros(1, np.float32), self._entry(index)[0], self.vocabulary)
+
     def fingerprint(self) -> str:
         """Of which examples lie where; other recordings of the same lengths would have the same."""
         index = repr(self.shards).encode() + self._place.tobytes()
         return hashlib.sha256(index).hexdigest()
 
     def __getitem__(self, index: int) -> Example:
+        entry, path, place = self._entry(index)
+        sound = _read(path, place.audio_start, place.audio_size)
+        return labelled(_decode(sound, f"{path}: {entry.audio.name}"), entry, self.vocabulary)
+
+    def _entry(self, index: int) -> tuple[ManifestEntry, Path, Place]:
+        """What is known of an example, the shard that it lies in, and where."""
         shard, *numbers = (int(n) for n in self._place[index])
         path, place = self.folder / self.shards[shard], Place(*numbers)
-        try:
-            with path.open("rb") as file:
-                sound = _read(file, place.audio_start, place.audio_size)
-                text = _read(file, place.entry_start, place.entry_size).decode()
-        except (OSError, EOFError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"{path}: cannot be read as {INDEX} says ({error}); "
-                "copy it again, or make the shards anew"
-            ) from None
-        entry = read_entry(path, ManifestLine(index + 1, text))
-        return labelled(_decode(sound, f"{path}: {entry.audio.name}"), entry, self.vocabulary)
+        text = _read(path, place.entry_start, place.entry_size).decode(errors="replace")
+        return read_entry(path, ManifestLine(index + 1, text)), path, place
 
 
 def _read_index(folder: Path) -> tuple[list[str], list[list[int]]]:
@@ -92,12 +94,23 @@ def _read_index(folder: Path) -> tuple[list[str], list[list[int]]]:
     return shards, places
 
 
-def _read(file: io.BufferedReader, start: int, size: int) -> bytes:
-    file.seek(start)
-    data = file.read(size)
+def _read(path: Path, start: int, size: int) -> bytes:
+    """A part of a shard. Raises InputError if it is not there."""
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            data = file.read(size)
+    except OSError as error:
+        raise _damaged(path, str(error.strerror)) from None
     if len(data) < size:
-        raise EOFError("it ends too early")
+        raise _damaged(path, "it ends too early")
     return data
+
+
+def _damaged(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"{path}: cannot be read as {INDEX} says ({reason}); copy it again, or make the shards anew"
+    )
 
 
 def _decode(sound: bytes, name: str) -> NDArray[np.float32]:

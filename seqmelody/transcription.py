@@ -173,14 +173,13 @@ def transcribe(
         InputError: the audio, the mode or an option is unusable.
         CheckpointError: the model file is.
     """
-    if mode not in DECODERS:
+    if not isinstance(mode, str) or mode not in DECODERS:
         raise InputError(f"mode {mode!r} is unknown; use one of {', '.join(DECODERS)}")
-    if not 0 <= min_confidence <= 1:
-        raise InputError(f"no confidence is {min_confidence:g}; use 0 to 1")
+    if not isinstance(min_confidence, (int, float)) or not 0 <= min_confidence <= 1:
+        raise InputError(f"no confidence is {min_confidence!r}; use 0 to 1")
     if not (options is None or isinstance(options, SearchOptions)):
         raise InputError(f"options is a {type(options).__name__}; pass a SearchOptions")
-    if not isinstance(model, MelodyModel):
-        model = load_model(model)
+    model = _model(model)
     heard = _hear(audio, sample_rate, model, keep=intonation)
     decoded = DECODERS[mode](heard.emissions, model.vocabulary, options or SearchOptions())
     decoded = _calibrated(decoded, mode, model.calibrations)
@@ -231,19 +230,36 @@ def align(
         CheckpointError: the model file is.
     """
     listed = _list_of(pitches)
-    if not isinstance(model, MelodyModel):
-        model = load_model(model)
+    model = _model(model)
     heard = _hear(audio, sample_rate, model)
     window, ctc = heard.emissions
     notes = align_list(ctc, listed, model.vocabulary, timing=window, costs=costs)
+    if (curve := model.calibrations.get("ctc")) is not None:
+        notes = [
+            replace(n, confidence=curve(n.confidence) if n.heard is not None else 0.0)
+            for n in notes
+        ]
     return Alignment(notes, heard.duration)
+
+
+def _model(model: MelodyModel | str | os.PathLike[str] | None) -> MelodyModel:
+    if isinstance(model, MelodyModel):
+        return model
+    if not (model is None or isinstance(model, (str, os.PathLike))):
+        raise InputError(
+            f"model is a {type(model).__name__}; pass a MelodyModel, the path of one, or None"
+        )
+    return load_model(model)
 
 
 def _list_of(pitches: Iterable[int] | str) -> list[int]:
     if isinstance(pitches, str):
         return parse_note_list(pitches)
     try:
-        return [operator.index(pitch) for pitch in pitches]
+        listed = list(pitches)
+        if isinstance(pitches, bytes) or any(isinstance(pitch, bool) for pitch in listed):
+            raise TypeError
+        return [operator.index(pitch) for pitch in listed]
     except TypeError:
         raise InputError(
             "the note list holds something else than whole MIDI numbers; write for example "
@@ -268,6 +284,8 @@ def _hear(
 def _waveform(
     audio: str | os.PathLike[str] | NDArray[Any] | Tensor, sample_rate: int | None
 ) -> NDArray[np.float32]:
+    if not (sample_rate is None or isinstance(sample_rate, (int, float, np.number))):
+        raise InputError(f"sample_rate is a {type(sample_rate).__name__}; pass a number, in Hz")
     if isinstance(audio, (str, os.PathLike)):
         if sample_rate is not None:
             raise InputError(f"{audio}: a file knows its sample rate; leave sample_rate out")

@@ -238,6 +238,12 @@ def make_folder(folder: Path) -> None:
         ) from None
 
 
+def check_suffix(output: Path, suffix: str, what: str) -> None:
+    """Raise InputError if a result would get a name that promises something else."""
+    if output.suffix.lower() != suffix:
+        raise InputError(f"{output}: {what}; give it the suffix {suffix}")
+
+
 def check_unlike(output: Path, *inputs: Path) -> None:
     """Raise InputError if a result would be written over what it is made from."""
     for path in inputs:

@@ -236,6 +236,17 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
         os.close(reader)
 
 
+@pytest.mark.parametrize("suffix", ["wav", "mp3", "ogg", "flac"])
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"cut.{suffix}"
+    soundfile.write(path, tone(440, 4, 44100), 44100)
+    load(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="cut off"):
+        load(path)
+
+
 def test_a_wav_header_may_overstate_its_length(tmp_path: Path) -> None:
     """Recorders that were cut off leave such files; what is there is used."""
     path = tmp_path / "cut.wav"
@@ -306,7 +317,7 @@ def test_bad_arrays(audio: object, sample_rate: float | None, reason: str) -> No
 
 
 def test_find_audio(tmp_path: Path) -> None:
-    for name in ("b.WAV", "a.mp3", "deep/er/c.flac", "notes.txt", "._a.wav"):
+    for name in ("b.WAV", "a.mp3", "deep/er/c.flac", "notes.txt", "._a.wav", ".trash/d.wav"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

@@ -72,7 +72,7 @@ def test_a_note_after_the_end_is_told(manifest: Path) -> None:
     line = json.dumps({"audio": "a.wav", "notes": [[2.1, 2.4, 60]]})
     manifest.write_text(line)
     with pytest.raises(
-        InputError, match=r"a\.wav: lasts 2\.00 s, but its label has a note at 2\.10"
+        InputError, match=r"a\.wav: lasts 2\.00 s, but its label has a note from 2\.10"
     ):
         evaluate(read_manifest(manifest), decode, ["ctc"], None)
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
+from data_tools.__main__ import app
 from seqmelody.claims import claim
 from seqmelody.cli import main
 from seqmelody.commands.train import run as train
@@ -49,6 +51,32 @@ def test_an_alignment_does_not_replace_a_list_that_was_named(
     refused(monkeypatch, "align", recording, notes, "-o", notes, "--format", "tsv")
     assert "would replace the note list" in capsys.readouterr().err
     assert notes.read_text() == "C4 D4"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("import", "sidecar", "d", "-o", "d/take.wav"),
+        ("import", "sidecar", "d", "-o", "d/take.txt"),
+        ("lm", "d", "-o", "d/take.txt"),
+        ("average", "m.safetensors", "-o", "d/take.wav"),
+        ("stats", "m.jsonl", "--plot", "d/take.wav"),
+        ("example", "bank", "-o", "d/take.wav"),
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_data_tools_write_no_result_under_a_recordings_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "d"
+    folder.mkdir()
+    for name in ("take.wav", "take.txt"):
+        (folder / name).write_text("C4 D4")
+    (tmp_path / "m.jsonl").write_text('{"audio": "d/take.wav", "pitches": [60]}')
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, list(arguments))
+    assert isinstance(result.exception, InputError)
+    assert (folder / "take.wav").read_text() == (folder / "take.txt").read_text() == "C4 D4"
 
 
 def test_a_file_in_place_of_a_folder_is_one_line(tmp_path: Path) -> None:

@@ -164,6 +164,35 @@ def test_missing_or_damaged_shards_are_named(manifest: Path, tmp_path: Path) -> 
         ShardedClips(tmp_path / "s", Vocabulary())
 
 
+@pytest.mark.parametrize(
+    ("content", "label", "reason"),
+    [
+        (b"no sound", {"pitches": [60]}, "not audio"),
+        (None, {"notes": [[9.0, 9.5, 60]]}, "are they of the same recording"),
+    ],
+)
+def test_what_could_not_be_trained_on_is_not_packed(
+    tmp_path: Path, content: bytes | None, label: dict[str, object], reason: str
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000), SAMPLE_RATE)
+    if content is not None:
+        (tmp_path / "a.wav").write_bytes(content)
+    (tmp_path / "m.jsonl").write_text(json.dumps({"audio": "a.wav", **label}))
+    result = shard(tmp_path / "m.jsonl", tmp_path / "shards")
+    assert isinstance(result.exception, InputError)
+    assert reason in str(result.exception)
+    assert not (tmp_path / "shards").exists()
+
+
+def test_a_run_is_not_begun_with_labels_outside_the_vocabulary(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000), SAMPLE_RATE)
+    (tmp_path / "m.jsonl").write_text(json.dumps({"audio": "a.wav", "pitches": [12]}))
+    assert shard(tmp_path / "m.jsonl", tmp_path / "shards").exit_code == 0
+    with pytest.raises(InputError, match="pitch 12"):
+        run(tmp_path / "run", None, tmp_path / "shards", None, steps=1, batch_size=1)
+    assert not (tmp_path / "run").exists()
+
+
 def test_unknown_pitch_is_refused(shards: Path) -> None:
     data = ShardedClips(shards, Vocabulary(60, 70))
     with pytest.raises(InputError, match="outside the vocabulary"):

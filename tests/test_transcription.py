@@ -9,6 +9,7 @@ import pytest
 
 import seqmelody
 from seqmelody import InputError, transcription
+from seqmelody.calibration import Calibration
 from seqmelody.model import MelodyModel, ModelConfig
 from seqmelody.transcription import Decoded, align, transcribe
 
@@ -50,7 +51,9 @@ def test_a_note_list_may_be_any_series_of_numbers_or_text(pitches: Any) -> None:
     assert [note.listed for note in aligned.notes if note.listed is not None] == [60, 62]
 
 
-@pytest.mark.parametrize("pitches", [[60.5], ["C4"], [None], "H4", [math.nan], 60, [], ""])
+@pytest.mark.parametrize(
+    "pitches", [[60.5], ["C4"], [None], "H4", [math.nan], 60, [], "", b"C4", [True, False]]
+)
 def test_what_is_no_note_list_is_one_line(pitches: Any) -> None:
     sound = np.zeros(8000, dtype=np.float32)
     with pytest.raises(InputError):
@@ -61,6 +64,33 @@ def test_options_of_another_type_are_one_line() -> None:
     sound = np.zeros(8000, dtype=np.float32)
     with pytest.raises(InputError, match="pass a SearchOptions"):
         transcribe(sound, options={"beam": 8}, model=MelodyModel(ModelConfig()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mode": ["ctc"]},
+        {"sample_rate": "16000"},
+        {"min_confidence": "0.5"},
+        {"min_confidence": None},
+        {"model": 5},
+    ],
+    ids=str,
+)
+def test_arguments_of_another_type_are_one_line(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        transcribe(np.zeros(8000, np.float32), **{"model": MelodyModel(ModelConfig()), **options})
+
+
+def test_alignments_have_calibrated_confidences() -> None:
+    """As transcriptions have: by the curve of the decoder that says which notes."""
+    sound = np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32)
+    model = MelodyModel(ModelConfig())
+    model.calibrations = {"ctc": Calibration((0.0, 1.0), (0.25, 0.75))}
+    confidences = [n.confidence for n in align(sound, [60], model=model).notes if n.heard]
+    model.calibrations = {}
+    raw = [n.confidence for n in align(sound, [60], model=model).notes if n.heard]
+    assert confidences == pytest.approx([0.25 + value / 2 for value in raw])
 
 
 def test_the_package_lists_what_it_loads_late() -> None:

@@ -22,7 +22,9 @@ def average(
     Example: python -m data_tools average new.safetensors:0.7 old.safetensors:0.3 -o m.safetensors
     """
     from data_tools.average import average as write_mean
+    from seqmelody.writers import check_suffix
 
+    check_suffix(output, ".safetensors", "checkpoints are safetensors files")
     shares = {}
     for text in models:
         path, colon, share = text.rpartition(":")
@@ -69,6 +71,8 @@ def lm(
     Example: python -m data_tools lm data/bank -o seqmelody/assets/melody_lm.npz
     """
     from data_tools.lm import learn_model
+    from seqmelody.writers import check_suffix
 
+    check_suffix(output, ".npz", "melody models are NumPy archives")
     count = learn_model(folder, output, order=order, fallback=fallback)
     typer.echo(f"learned from {count} melodies: {output}")

@@ -26,7 +26,9 @@ def example(
     Example: python -m data_tools example data/bank -o examples/ode_to_joy.flac
     """
     from data_tools.example import write_example
+    from seqmelody.writers import check_suffix
 
+    check_suffix(output, ".flac", "the example is FLAC")
     write_example(folder, source, output)
 
 
@@ -98,10 +100,10 @@ def stats(
     """
     from data_tools.stats import collect_stats, describe, draw_stats
     from seqmelody.manifests import read_manifest
-    from seqmelody.writers import check_unlike, check_writable, write_atomically
+    from seqmelody.writers import check_suffix, check_writable, write_atomically
 
     if plot:
-        check_unlike(plot, manifest)
+        check_suffix(plot, ".png", "pictures are PNG files")
         check_writable(plot)
     entries = track(read_manifest(manifest), "Reading", console=Console(stderr=True))
     found = collect_stats(entries)

@@ -14,6 +14,7 @@ from pathlib import Path
 from data_tools.importers import kern, mirdata_sets, noise, sidecar, singing
 from data_tools.importers.entries import Item, LeftOut, Noise, Recording
 from data_tools.importers.output import write_manifest, write_noise_folder
+from seqmelody.audio import AUDIO_SUFFIXES
 from seqmelody.errors import InputError
 
 
@@ -71,6 +72,10 @@ def import_set(name: str, folder: Path, output: Path, exclude: Sequence[str] = (
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name the one that the set was unpacked to")
+    if output.suffix.lower() in AUDIO_SUFFIXES | sidecar.READERS.keys():
+        raise InputError(
+            f"{output}: may be a recording or a label; name a manifest, such as x.jsonl"
+        )
     items = list(_chosen(IMPORTERS[name].read(folder), folder, exclude))
     left_out: dict[str, list[str]] = {}
     for item in items:

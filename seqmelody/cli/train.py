@@ -72,7 +72,10 @@ def train(
         int | None, typer.Option(min=1, help="Steps between saves.", show_default="the recipe's")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of weights and clips.", show_default="the recipe's")
+        int | None,
+        typer.Option(
+            min=0, max=2**63 - 1, help="Of weights and clips.", show_default="the recipe's"
+        ),
     ] = None,
     muon: Annotated[
         bool,

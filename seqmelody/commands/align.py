@@ -42,8 +42,9 @@ def run_align(
         raise typer.BadParameter("a folder brings its lists, x.txt beside x.wav; leave NOTES out")
     plan = make_plan([audio], format_name, output)
     _check_lists_survive(plan, notes)
-    if plan.folder is None:
-        read_note_list(notes or list_beside(audio))  # complain before torch is imported
+    if plan.folder is None:  # complain before torch is imported
+        check_recording(audio)
+        read_note_list(notes or list_beside(audio))
     from seqmelody.model import load_model
 
     model = load_model(model_path)
@@ -55,6 +56,7 @@ def run_align(
 
 def run_check(audio: Path, notes: Path | None, as_json: bool, model_path: Path | None) -> str:
     """The score check of one recording as text or JSON. Raises as :func:`run_align`."""
+    check_recording(audio)
     pitches = read_note_list(notes or list_beside(audio))
     from seqmelody.model import load_model
     from seqmelody.score_check import check_to_json, check_to_text
@@ -86,6 +88,13 @@ def _align(audio: Path, path: Path, pitches: Sequence[int], model: MelodyModel) 
         return align(waveform, pitches, SAMPLE_RATE, model=model)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def check_recording(audio: Path) -> None:
+    """Raise InputError if it is no file; the list looked for beside it is not to blame."""
+    if not audio.is_file():
+        what = "is a folder, not a recording" if audio.is_dir() else "no such file"
+        raise InputError(f"{audio}: {what}; check the path")
 
 
 def _check_lists_survive(plan: Plan, notes: Path | None) -> None:

@@ -155,7 +155,8 @@ def make_plan(audio: Sequence[Path], format_name: str | None, output: str | None
     in_folder = output is not None and (os.path.isdir(output) or output.endswith(("/", os.sep)))
     if in_folder or len(audio) > 1 or os.path.isdir(audio[0]):
         if path is None or (format_of_suffix(path.suffix) and not in_folder):
-            raise typer.BadParameter("several recordings need a folder for their notes: -o DIR")
+            many = "several recordings" if len(audio) > 1 else "the recordings of a folder"
+            raise typer.BadParameter(f"{many} need a folder for their notes: -o DIR")
         writer = WRITERS[format_name or DEFAULT_FORMAT]
         if path.is_dir():  # else it is made
             check_folder(path)
@@ -219,7 +220,8 @@ def run(
             data = plan.writer.render(melody.notes, melody.duration, melody.disagreements)
             write_notes(job.target, data)
             if not (melody.notes or melody.disagreements):
-                said = f"seqmelody: {job.source}: no note was found"
+                least = f" of a confidence of {min_confidence:g}" if min_confidence else ""
+                said = f"seqmelody: {job.source}: no note{least} was found"
                 console.print(said, soft_wrap=True, markup=False, highlight=False)
         except SeqMelodyError as error:
             complete = False

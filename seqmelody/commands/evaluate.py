@@ -24,6 +24,7 @@ TITLES = (
     *("condition", "mode", "recordings", "notes", "NER %", "ins", "del", "sub", "octave"),
     *("COn F1 %", "COnP F1 %", "repeats found %", "exact %"),
 )
+LOUDEST_DB = 120  # of noise or melody over the other; more than 16-bit audio can hold
 PLACE_TITLES = ("recording", "condition", "from", "to")
 Decode = Callable[[FloatArray, str], list[Note]]  # (samples, mode) -> notes
 
@@ -60,11 +61,14 @@ def choose_noise(kind: str | None, snr: str | None) -> NoiseChoice | None:
     if kind is None or snr is None:
         raise InputError("--noise and --snr belong together; give both or neither")
     try:
-        values = tuple(float(word) for word in snr.split(",") if word.strip())
+        values = tuple(dict.fromkeys(float(word) for word in snr.split(",") if word.strip()))
     except ValueError:
         values = ()
-    if not values or not all(map(math.isfinite, values)):
-        raise InputError(f"--snr {snr}: no list of decibels; write for example 20,10,0,-10")
+    if not values or not all(-LOUDEST_DB <= value <= LOUDEST_DB for value in values):
+        raise InputError(
+            f"--snr {snr}: no list of decibels from -{LOUDEST_DB} to {LOUDEST_DB}; write for "
+            "example 20,10,0,-10"
+        )
     return NoiseChoice(kind, values)
 
 

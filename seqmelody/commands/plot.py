@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seqmelody.errors import InputError
-from seqmelody.writers import check_unlike, check_writable, write_atomically
+from seqmelody.writers import check_suffix, check_unlike, check_writable, write_atomically
 
 
 def run(audio: Path, output: Path, mode: str, model_path: Path | None) -> None:
@@ -16,8 +15,7 @@ def run(audio: Path, output: Path, mode: str, model_path: Path | None) -> None:
     from seqmelody.transcription import transcribe
 
     check_unlike(output, audio)
-    if output.suffix.lower() != ".png":
-        raise InputError(f"{output}: pictures are PNG files; give it the suffix .png")
+    check_suffix(output, ".png", "pictures are PNG files")
     check_writable(output)
     waveform = load(audio)
     melody = transcribe(waveform, SAMPLE_RATE, mode=mode, model=load_model(model_path))

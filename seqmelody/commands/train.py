@@ -158,12 +158,14 @@ def _listed(manifest: Path, model: MelodyModel) -> ManifestClips | ShardedClips:
 
 
 def _check(listed: ManifestClips | ShardedClips, model: MelodyModel) -> None:
-    """Shards were checked when they were made."""
+    """Before the folder is claimed for them."""
     from seqmelody.datasets import ManifestClips
     from seqmelody.mixing import MixConfig, check_recordings
 
     if isinstance(listed, ManifestClips):
         check_recordings(listed.entries, model, MixConfig())
+    else:
+        listed.check_pitches()
 
 
 def _claim_lists(listed: ManifestClips | ShardedClips, folder: Path) -> None:
