@@ -1,10 +1,13 @@
 """Melodies of the ``music21`` corpora as (pitch, quarter-note length) lists.
 
 These are the collections of single lines; the others hold several voices. Ryan's Mammoth
-Collection is left out: tunes of it are in the development clips. A tune that comes
-twice, in whatever key and note values, is kept once. Which part a tune belongs to (nine in ten
-train, the others are for development and tests) follows from how it begins, so that variants that
-begin alike are on one side of the split; those with another upbeat may be on either.
+Collection is left out: tunes of it are in the development clips. The Essen collection's legal
+status is unclear, and its use with music21 permitted for other than commercial ends (its licence
+there); who needs to can leave it out.
+
+A tune that comes twice, in whatever key and note values, is kept once. Which part a tune belongs to
+(nine in ten train, the others are for development and tests) follows from how it begins, so that
+variants that begin alike are on one side of the split; those with another upbeat may be on either.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import itertools
 import signal
 import zlib
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -19,6 +23,7 @@ from rich.progress import track
 
 from seqmelody.banks import REST, write_tunes
 from seqmelody.errors import InputError
+from seqmelody.writers import check_folder, make_folder
 
 COLLECTIONS = ("essenFolksong", "oneills1850", "airdsAirs", "miscFolk", "nottingham-dataset")
 SHORTEST_TUNE = 8  # notes
@@ -26,14 +31,33 @@ PARTS = ("train", "dev", "test")
 Tune = list[tuple[int, float]]  # (MIDI pitch or REST, quarter notes)
 
 
-def collect_tunes(folder: Path, *, limit: int | None = None, processes: int = 1) -> int:
+def collect_tunes(
+    folder: Path, *, limit: int | None = None, without: Sequence[str] = (), processes: int = 1
+) -> int:
     """Write ``tunes.npz`` (to train on), ``tunes_dev.npz`` and ``tunes_test.npz`` into a bank
-    folder; return how many different tunes there are."""
+    folder; return how many different tunes there are.
+
+    Args:
+        folder: made if missing.
+        limit: of files to read.
+        without: names of COLLECTIONS to leave out.
+        processes: to read with.
+
+    Raises:
+        InputError: music21 is missing, or a collection is unknown.
+        OutputError: the folder cannot be made.
+    """
+    make_folder(folder)
+    check_folder(folder)
+    for name in without:
+        if name not in COLLECTIONS:
+            raise InputError(f"{name!r} is no collection; they are {', '.join(COLLECTIONS)}")
     try:
         from music21 import corpus
     except ImportError:
         raise InputError("the tunes come with music21; pip install 'seqmelody[data]'") from None
-    paths = [p for name in COLLECTIONS for p in corpus.getComposer(name)]
+    chosen = [name for name in COLLECTIONS if name not in without]
+    paths = [p for name in chosen for p in corpus.getComposer(name)]
     paths = [p for p in paths if str(p).endswith(".abc")]
     if limit is not None and limit < len(paths):  # spread over the collections
         paths = [paths[i * len(paths) // limit] for i in range(limit)]
@@ -46,8 +70,8 @@ def collect_tunes(folder: Path, *, limit: int | None = None, processes: int = 1)
                 if sum(pitch != REST for pitch, _ in tune) >= SHORTEST_TUNE:
                     different.setdefault(shape(tune), tune)
     for part in PARTS:
-        chosen = [tune for _, tune in sorted(different.items()) if part_of(tune) == part]
-        write_tunes(folder, chosen, part)
+        tunes = [tune for _, tune in sorted(different.items()) if part_of(tune) == part]
+        write_tunes(folder, tunes, part)
     return len(different)
 
 

@@ -67,6 +67,9 @@ def fetch(
 def tunes(
     folder: Annotated[Path, typer.Argument(help="The bank to add the tunes to.")],
     limit: Annotated[int | None, typer.Option(min=1, help="Read only this many files.")] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Collection to leave out, e.g. essenFolksong.")
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes to read with.")] = 2,
 ) -> None:
     """Collect the melodies of the music21 corpora.
@@ -75,7 +78,8 @@ def tunes(
     """
     from data_tools.tunes import collect_tunes
 
-    typer.echo(f"{collect_tunes(folder, limit=limit, processes=processes)} tunes in {folder}")
+    found = collect_tunes(folder, limit=limit, without=without or (), processes=processes)
+    typer.echo(f"{found} tunes in {folder}")
 
 
 def voice(
