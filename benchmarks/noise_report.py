@@ -17,7 +17,8 @@ from benchmarks.rows import Row, make_folder, place, write_whole
 OURS = "seqmelody"  # names of our systems begin with it
 DEFAULT = "seqmelody_ctc"  # what a user gets who asks for nothing
 EXPLANATION = """\
-Every system hears the same samples with its own best public settings (`benchmarks/peers/`). SNR:
+Every system hears the same samples (`benchmarks/peers/`); those that leave thresholds to their user
+have them from training-side clips (`..._tuned`: beside the defaults). SNR:
 ratio of mean powers in dB over the samples where a reference note sounds. NER: note error rate,
 (substitutions + deletions + insertions) / reference notes, in percent, all noises pooled, with a
 95 % bootstrap interval over clips. A clip at which a system failed counts as if it had recognised

@@ -81,7 +81,8 @@ def align_labels(
         onset_weight: how much the onset cue counts.
 
     Returns:
-        L spans in order, not overlapping. Time and memory: sum of the squares of the ranges.
+        L spans in order, not overlapping. Time and memory: sum of the squares of the ranges, and of
+        the frames between them.
     """
     if not labels:
         return []
@@ -125,18 +126,33 @@ def _segment_scores(
 
     A note from b to e and silence from e to the next begin f scores
     sung[e] - sung[b] + quiet[f] - quiet[e]; the best e maximises sung[e] - quiet[e] over
-    b + min_frames <= e <= f, a running maximum.
+    b + min_frames <= e <= f, a running maximum. Only ends near the begins depend on b: of later
+    ones, which may be an hour of rest, one running maximum serves all.
     """
-    n = len(sung)
     lead = sung - quiet
-    begins = np.arange(n_begins)[:, None]
-    frames = np.arange(n)[None, :]
-    allowed = np.where(frames >= begins + min_frames, lead[None, :], -np.inf)
-    running = np.maximum.accumulate(allowed, axis=1)
-    is_new = allowed == running  # the latest of equals, so that a note rather lasts
-    end = np.maximum.accumulate(np.where(is_new & np.isfinite(allowed), frames, 0), axis=1)
-    total = running + quiet[None, :] - sung[:n_begins][:, None]
-    return total[:, first_next:], end[:, first_next:]
+    near = min(len(sung), n_begins - 1 + min_frames)  # from there on, every note may end
+    begins, frames = np.arange(n_begins)[:, None], np.arange(near)[None, :]
+    allowed = np.where(frames >= begins + min_frames, lead[None, :near], -np.inf)
+    best, end = _running(allowed)
+    late, late_end = _running(lead[None, near:])
+    # Before the first late end, the best of the near ones; -inf where a note has none.
+    so_far = np.max(allowed, axis=1, keepdims=True, initial=-np.inf)
+    so_far_end = end[:, -1:] if near else np.zeros((n_begins, 1), dtype=np.int64)
+    from_late = slice(max(0, first_next - near), None)
+    late, late_end = late[:, from_late], late_end[:, from_late] + near
+    takes_late = late >= so_far  # the latest of equals, so that a note rather lasts
+    totals = [best[:, first_next:], np.where(takes_late, late, so_far)]
+    ends = [end[:, first_next:], np.where(takes_late, late_end, so_far_end)]
+    total = np.concatenate(totals, axis=1) + quiet[None, first_next:] - sung[:n_begins][:, None]
+    return total, np.concatenate(ends, axis=1)
+
+
+def _running(scores: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Of each row, the largest value so far and the latest place of it."""
+    largest = np.maximum.accumulate(scores, axis=1)
+    places = np.arange(scores.shape[1])[None, :]
+    is_new = (scores == largest) & np.isfinite(scores)
+    return largest, np.maximum.accumulate(np.where(is_new, places, 0), axis=1)
 
 
 def _trace(

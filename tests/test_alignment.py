@@ -1,6 +1,7 @@
 """Alignment against brute force over every way to place the notes."""
 
 import itertools
+import tracemalloc
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,3 +72,14 @@ def test_repeated_notes_are_parted_where_the_onset_cue_is() -> None:
     emission = Emission(log_probs, 0.02, onset_probs=cue)
     spans = align_labels(emission, [1, 1], [Range(0, 10), Range(1, 11)])
     assert spans == [Span(0, 7), Span(7, 12)]
+
+
+def test_an_hour_of_rest_after_a_note_costs_no_memory() -> None:
+    n_frames = 180_000
+    log_probs = np.log(np.full((n_frames, 5), 0.2, dtype=np.float32))
+    emission = Emission(log_probs, 0.02, onset_probs=np.zeros(n_frames, dtype=np.float32))
+    tracemalloc.start()
+    align_labels(emission, [1], [Range(10, 200)], min_frames=3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 60e6  # bytes; a table of all begins and ends would take 700 MB
