@@ -114,6 +114,14 @@ def from_array(
     return np.require(mono, requirements=["C", "W"])  # as torch takes it; a view is copied
 
 
+def duration(path: str | os.PathLike[str]) -> float:
+    """Seconds of a recording, by its header where that can be read. Raises as :func:`load` does."""
+    try:
+        return float(soundfile.info(path).duration)
+    except (soundfile.LibsndfileError, TypeError):
+        return len(load(path)) / SAMPLE_RATE  # which says what is wrong
+
+
 def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
     """All recordings below a folder, sorted; what is hidden (``._take.wav``, ``.git/``) is
     left out.

@@ -32,6 +32,7 @@ from seqmelody.takes import TakeBank, cut_clip
 
 FloatArray = NDArray[np.float32]
 UNKNOWN = -1  # window target
+SHARD_INDEX = "index.json"  # in a folder of shards, see seqmelody.shards
 LONGEST_REST_SECONDS = 5.0  # at the end of a composed clip
 
 
@@ -194,6 +195,10 @@ def read_lists(source: Path) -> list[ManifestEntry]:
     Raises:
         InputError: unreadable, or an entry lists no note.
     """
+    if source.is_dir() and (source / SHARD_INDEX).exists():
+        raise InputError(
+            f"{source}: shards cannot be aligned; name the manifest that they were made from"
+        )
     if source.is_dir():
         entries = [
             ManifestEntry(audio, tuple(read_note_list(list_beside(audio))), None)

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from seqmelody.acoustics import AcousticsConfig, Surroundings, record
-from seqmelody.audio import SAMPLE_RATE, load
+from seqmelody.audio import SAMPLE_RATE, duration
 from seqmelody.clip_cutting import cut, known_times
 from seqmelody.datasets import Example
 from seqmelody.errors import InputError
@@ -164,18 +163,11 @@ def check_recordings(
 def check_length(entry: ManifestEntry, config: MixConfig) -> float:
     """Seconds of a recording. Raises InputError if it is unreadable, ends before its label does, or
     is too long to train on without times."""
-    seconds = _seconds(entry)
+    seconds = duration(entry.audio)
     check_end(entry, seconds)
     if entry.notes is None and seconds > config.whole_seconds:
         raise InputError(_too_long(str(entry.audio), seconds, config))
     return seconds
-
-
-def _seconds(entry: ManifestEntry) -> float:
-    try:
-        return float(soundfile.info(entry.audio).duration)
-    except (soundfile.LibsndfileError, TypeError):
-        return len(load(entry.audio)) / SAMPLE_RATE  # which says what is wrong
 
 
 def _too_long(name: str, seconds: float, config: MixConfig) -> str:

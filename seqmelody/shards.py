@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from seqmelody.audio import from_array
-from seqmelody.datasets import Example, labelled
+from seqmelody.datasets import SHARD_INDEX, Example, labelled
 from seqmelody.errors import InputError
 from seqmelody.manifests import ManifestEntry, ManifestLine, read_entry
 from seqmelody.notes import Vocabulary
 
-INDEX = "index.json"
+INDEX = SHARD_INDEX
 
 
 class Place(NamedTuple):

@@ -74,7 +74,7 @@ def test_a_note_after_the_end_is_told(manifest: Path) -> None:
     with pytest.raises(
         InputError, match=r"a\.wav: lasts 2\.00 s, but its label has a note from 2\.10"
     ):
-        evaluate(read_manifest(manifest), decode, ["ctc"], None)
+        run(manifest, "ctc", None, None)
 
 
 def test_missing_recordings_are_told_before_the_work(

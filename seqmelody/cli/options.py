@@ -56,7 +56,8 @@ Output = Annotated[
 Model = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE",
+        metavar="default|FILE",
+        callback=lambda path: None if path == Path("default") else path,
         help="Checkpoint (.safetensors).",
         show_default="the one that comes with SeqMelody",
     ),

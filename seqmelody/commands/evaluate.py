@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqmelody.audio import SAMPLE_RATE, load
+from seqmelody.audio import SAMPLE_RATE, duration, load
 from seqmelody.decoding import HEADS
 from seqmelody.decoding.agreement import Disagreement, disagreements
 from seqmelody.errors import InputError
@@ -111,6 +111,8 @@ def _check_there(entries: Sequence[ManifestEntry], manifest: Path) -> None:
             f"{missing[0]}{others}: no such file, but {manifest} names it; correct its path, which "
             "starts at the manifest's folder"
         )
+    for entry in entries:
+        check_end(entry, duration(entry.audio))
 
 
 def evaluate(
@@ -150,7 +152,6 @@ def _conditions(
 ) -> list[tuple[str, FloatArray]]:
     """Name and sound of a recording in each condition, clean first."""
     clean = load(entry.audio)
-    check_end(entry, len(clean) / SAMPLE_RATE)
     if noise is None or maker is None:
         return [("clean", clean)]
     if not entry.pitches:  # nothing that an SNR could be taken against
