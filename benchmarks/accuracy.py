@@ -29,7 +29,8 @@ from seqmelody import SeqMelodyError
 
 SETS = ("piano8", "real", "voice")
 COMPARED = (
-    *("seqmelody_ctc", "seqmelody_window", "seqmelody_joint", "swift_f0", "basic_pitch"),
+    *("seqmelody_ctc", "seqmelody_window", "seqmelody_joint"),
+    *("swift_f0", "swift_f0_tuned", "basic_pitch", "basic_pitch_tuned"),
     *("seqmelody_ctc_cents", "swift_f0_cents"),  # pitches as they sounded, not rounded
 )
 USUAL_NOISES = ("white", "ambience")
