@@ -60,8 +60,8 @@ class BeamConfig:
     threshold: float = 14.0
     min_prob: float = 1e-3
     n_best: int = 1
-    lm_weight: float = 0.3
-    lm_offset: float = 3.5
+    lm_weight: float = 0.2
+    lm_offset: float = 2.5
     insertion_bonus: float = 0.0
 
     def __post_init__(self) -> None:

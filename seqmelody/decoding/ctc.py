@@ -26,7 +26,7 @@ from seqmelody.notes import Note, Vocabulary
 
 # Best path sees one frame at a time and so misses notes whose probability is spread over several;
 # searches that add up paths need less of it.
-BLANK_PENALTY = {"greedy": 1.25, "beam": 0.25}
+BLANK_PENALTY = {"greedy": 1.25, "beam": 0.6}
 # Nats off either way, to find as many notes as are expected. A note e^6 times less probable than
 # none is not there, however many are asked for.
 BLANK_PENALTY_RANGE = (12.0, 6.0)

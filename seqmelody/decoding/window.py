@@ -44,12 +44,17 @@ def best_segmentation(
         min_seconds: no note is shorter.
         change_cost: what beginning a note costs besides its onset cue, in nats.
         onset_weight: how much the onset cue counts.
-        repeat_bonus: nats for beginning the note that sounds anew: a new pitch is told by its
-            class as well, a repeated one by its cue alone.
+        repeat_bonus: nats, 0 or more, for beginning the note that sounds anew: a new pitch is told
+            by its class as well, a repeated one by its cue alone.
 
     Returns:
         Notes by onset. Confidence is the mean posterior of the note's windows.
+
+    Raises:
+        InputError: the bonus is a penalty, which the search does not heed.
     """
+    if repeat_bonus < 0:
+        raise InputError(f"a repeat bonus of {repeat_bonus:g} is a penalty; use 0 or more")
     if len(emission) == 0:
         return []
     shortest = shortest_run(min_seconds, emission)
