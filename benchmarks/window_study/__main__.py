@@ -108,6 +108,7 @@ def window_study(
                 typer.echo(f"{system}, seed {seed}")
                 table.add(run(seed))
                 write_whole(output / "table.md", report(table.rows, _describe(settings)))
+        write_whole(output / "table.md", report(table.rows, _describe(settings)))
         draw_errors(output / "errors.png", table.rows)
     except SeqMelodyError as error:
         typer.echo(f"error: {error}", err=True)
