@@ -75,7 +75,7 @@ def decode(
       seqmelody decode take.wav -o take.mid
       seqmelody decode take.wav --mode window --format json
       seqmelody decode take.wav --mode both
-      seqmelody decode street.wav --min-confidence 0.5
+      seqmelody decode street.wav --min-confidence 0.7
       seqmelody decode song.wav --intonation
       seqmelody decode take.wav --key 'D minor' --range A3-A5 --melody-model default
       seqmelody decode recordings/ solo.mp3 -o notes/
