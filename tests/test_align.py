@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tracemalloc
 from collections.abc import Iterator
@@ -250,6 +251,23 @@ def test_align_command(
     ]  # fmt: skip
     for k, row in enumerate(cells):
         assert float(row[0]) == pytest.approx(0.2 + 0.4 * k, abs=0.05)
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="pipes have no name on this system")
+@pytest.mark.parametrize("verb", ["align", "check"])
+def test_a_list_may_come_through_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str], verb: str
+) -> None:
+    """As by ``seqmelody align take.wav <(make-list)``: what was read once is gone."""
+    reader, writer = os.pipe()
+    os.write(writer, b"C4 E4 G4 C5")
+    os.close(writer)
+    audio = record(tmp_path / "take.wav")
+    assert call(monkeypatch, verb, str(audio), f"/dev/fd/{reader}") == 0
+    os.close(reader)
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert len(out.splitlines()) == (5 if verb == "align" else 1)
 
 
 def test_align_folders_in_every_format(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -42,15 +42,17 @@ def run_align(
         raise typer.BadParameter("a folder brings its lists, x.txt beside x.wav; leave NOTES out")
     plan = make_plan([audio], format_name, output)
     _check_lists_survive(plan, notes)
-    if plan.folder is None:  # complain before torch is imported
+    listed = None
+    if plan.folder is None:  # complain before torch is imported; and read once, it may be a pipe
         check_recording(audio)
-        read_note_list(notes or list_beside(audio))
+        listed = read_note_list(notes or list_beside(audio))
     from seqmelody.model import load_model
 
     model = load_model(model_path)
     if plan.folder is not None:
         make_folder(plan.folder)
-    written = [_align_job(job, notes, plan, model) for job in plan.jobs]  # each, whatever fails
+    # Each, whatever fails.
+    written = [_align_job(job, notes, listed, plan, model) for job in plan.jobs]
     return all(written)
 
 
@@ -65,13 +67,17 @@ def run_check(audio: Path, notes: Path | None, as_json: bool, model_path: Path |
     return check_to_json(done.notes, done.duration) if as_json else check_to_text(done.notes)
 
 
-def _align_job(job: Job, notes: Path | None, plan: Plan, model: MelodyModel) -> bool:
+def _align_job(
+    job: Job, notes: Path | None, listed: list[int] | None, plan: Plan, model: MelodyModel
+) -> bool:
+    """Align a recording with ``listed``, or else with the list in its file."""
     from seqmelody.score_check import render_alignment
 
     format_name = next(name for name, writer in WRITERS.items() if writer is plan.writer)
     path = notes or list_beside(job.source)
     try:
-        done = _align(job.source, path, read_note_list(path), model)
+        pitches = read_note_list(path) if listed is None else listed
+        done = _align(job.source, path, pitches, model)
         write_notes(job.target, render_alignment(format_name, done.notes, done.duration))
     except SeqMelodyError as error:
         typer.echo(error_line(error), err=True)
