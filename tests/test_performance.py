@@ -253,7 +253,8 @@ def test_recordings_that_speak_late_do_so_within_the_first_part_of_a_note(
     short = [
         first_sound(play(bank, monkeypatch, style, Note(0, 0.1, 60), seed=s)) for s in range(30)
     ]
-    assert 0.03 < max(short) <= 0.041  # something of it is always left to hear
+    # Of 0.1 s, at most LATEST_SHARE: something of it is always left to hear.
+    assert 0.05 < max(short) <= 0.061
 
 
 def test_the_same_note_again_comes_after_a_gap(
