@@ -66,9 +66,11 @@ class Downmix:
 
     def __call__(self, block: FloatArray) -> FloatArray:
         """Mean of (frames, channels)."""
+        if block.shape[1] == 1:
+            return block[:, 0]  # nothing that could cancel
         mono: FloatArray = block.mean(axis=1)
-        self._powers = self._powers + np.square(block, dtype=np.float64).sum(axis=0)
-        self._mean_power += float(np.square(mono, dtype=np.float64).sum())
+        self._powers = self._powers + np.einsum("fc,fc->c", block, block).astype(np.float64)
+        self._mean_power += float(np.dot(mono, mono))
         return mono
 
     @property
