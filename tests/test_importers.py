@@ -550,6 +550,17 @@ def test_unusable_sidecar_labels_are_one_line(
     refused("sidecar", root, str(root), reason)
 
 
+def test_a_recording_with_a_bad_label_can_be_excluded(tmp_path: Path) -> None:
+    root = tmp_path / "takes"
+    for name in ("a", "b"):
+        sound(root / f"{name}.wav")
+    text(root / "a.txt", "C4 D4")
+    text(root / "b.txt", "C4 H4")
+    refused("sidecar", root, "b.txt, line 1")
+    report = import_set("sidecar", root, tmp_path / "m.jsonl", ["b.wav"])
+    assert (report.written, report.left_out) == (1, {"excluded": ["b.wav"]})
+
+
 def test_two_sidecar_labels_are_refused(tmp_path: Path) -> None:
     root = tmp_path / "takes"
     sound(root / "x.wav")

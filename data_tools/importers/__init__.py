@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from data_tools.importers import kern, mirdata_sets, noise, sidecar, singing
-from data_tools.importers.entries import Item, LeftOut, Noise, Recording
+from data_tools.importers.entries import Faulty, Item, LeftOut, Noise, Recording
 from data_tools.importers.output import write_manifest, write_noise_folder
 from seqmelody.audio import AUDIO_SUFFIXES
 from seqmelody.errors import InputError
@@ -100,6 +100,8 @@ def _chosen(items: Iterable[Item], folder: Path, exclude: Sequence[str]) -> Iter
         name = _name(item, folder)
         hits = {pattern for pattern in exclude if fnmatchcase(name, pattern)}
         unused -= hits
+        if isinstance(item, Faulty) and not hits:
+            raise item.error
         yield LeftOut(name, "excluded") if hits else item
     if unused:
         raise InputError(
@@ -111,5 +113,5 @@ def _chosen(items: Iterable[Item], folder: Path, exclude: Sequence[str]) -> Iter
 def _name(item: Item, folder: Path) -> str:
     if isinstance(item, Noise):
         return item.name.as_posix()
-    path = item.audio if isinstance(item, Recording) else Path(item.name)
+    path = Path(item.name) if isinstance(item, LeftOut) else item.audio
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)

@@ -46,7 +46,15 @@ class LeftOut:
     reason: str
 
 
-Item = Recording | Noise | LeftOut
+@dataclass(frozen=True, slots=True)
+class Faulty:
+    """A recording whose label is unusable, which ends an import unless it is excluded."""
+
+    audio: Path
+    error: InputError
+
+
+Item = Recording | Noise | LeftOut | Faulty
 
 
 class NotOneLineError(InputError):

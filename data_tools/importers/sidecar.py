@@ -16,7 +16,7 @@ from pathlib import Path
 
 import mido
 
-from data_tools.importers.entries import Item, LeftOut, Recording, one_line
+from data_tools.importers.entries import Faulty, Item, LeftOut, Recording, one_line
 from seqmelody.audio import find_audio
 from seqmelody.errors import InputError
 from seqmelody.note_lists import read_note_list
@@ -32,20 +32,24 @@ DELIMITERS = {".tsv": "\t", ".csv": ","}
 
 
 def sidecar(folder: Path) -> Iterator[Item]:
-    """Every recording that has one label file.
-
-    Raises:
-        InputError: a label file is unusable, holds chords, or a recording has two of them.
-    """
+    """Every recording: faulty are those whose label is unusable or holds chords, and those that
+    have two labels; left out are those that have none."""
     for audio in find_audio(folder):
         labels = [p for suffix in READERS if (p := audio.with_suffix(suffix)).exists()]
-        if len(labels) > 1:
-            names = " and ".join(p.name for p in labels)
-            raise InputError(f"{audio}: has {names} beside it; keep the one to use")
-        if labels:
-            yield READERS[labels[0].suffix](audio, labels[0])
-        else:
+        if not labels:
             yield LeftOut(str(audio), f"no {' '.join(READERS)} beside it")
+            continue
+        try:
+            yield _labelled(audio, labels)
+        except InputError as error:
+            yield Faulty(audio, error)
+
+
+def _labelled(audio: Path, labels: list[Path]) -> Recording:
+    if len(labels) > 1:
+        names = " and ".join(p.name for p in labels)
+        raise InputError(f"{audio}: has {names} beside it; keep the one to use")
+    return READERS[labels[0].suffix](audio, labels[0])
 
 
 def _from_midi(audio: Path, path: Path) -> Recording:
