@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import mido
+
+from data_tools import midi
 from seqmelody.banks import REST, TuneBank
 from seqmelody.decoding.language_model import IntervalModel
 from seqmelody.errors import InputError
@@ -17,7 +20,6 @@ from seqmelody.note_lists import read_note_list
 
 NOTE_LIST_SUFFIXES = (".txt",)
 MIDI_SUFFIXES = (".mid", ".midi")
-PERCUSSION = 9  # General MIDI channel 10
 Melody = list[int]  # MIDI pitches
 
 
@@ -54,11 +56,9 @@ def read_melodies(folder: Path) -> Iterator[Melody]:
 
 
 def _midi_tracks(path: Path) -> Iterator[Melody]:
-    import mido
-
     try:
         tracks = mido.MidiFile(path).tracks
-    except (OSError, EOFError, ValueError, IndexError, KeyError, mido.KeySignatureError) as error:
+    except midi.ERRORS as error:
         reason = str(error) or type(error).__name__
         raise InputError(f"{path}: not a MIDI file ({reason}); mend or remove it") from None
     for track in tracks:
@@ -66,7 +66,7 @@ def _midi_tracks(path: Path) -> Iterator[Melody]:
         now = 0
         for message in track:
             now += message.time
-            if message.type == "note_on" and message.velocity and message.channel != PERCUSSION:
+            if message.type == "note_on" and message.velocity and message.channel != midi.DRUMS:
                 highest[now] = max(message.note, highest.get(now, 0))
         if highest:
             yield [highest[tick] for tick in sorted(highest)]

@@ -81,8 +81,8 @@ def align_labels(
         onset_weight: how much the onset cue counts.
 
     Returns:
-        L spans in order, not overlapping. Time and memory: sum of the squares of the ranges, and of
-        the frames between them.
+        L spans in order, not overlapping. Time and memory grow with the squares of the ranges, and
+        with the number of frames.
     """
     if not labels:
         return []
@@ -136,8 +136,8 @@ def _segment_scores(
     best, end = _running(allowed)
     late, late_end = _running(lead[None, near:])
     # Before the first late end, the best of the near ones; -inf where a note has none.
-    so_far = np.max(allowed, axis=1, keepdims=True, initial=-np.inf)
-    so_far_end = end[:, -1:] if near else np.zeros((n_begins, 1), dtype=np.int64)
+    so_far = best[:, -1:]
+    so_far_end = end[:, -1:]
     from_late = slice(max(0, first_next - near), None)
     late, late_end = late[:, from_late], late_end[:, from_late] + near
     takes_late = late >= so_far  # the latest of equals, so that a note rather lasts

@@ -142,12 +142,8 @@ def train(
                     log.flush()
                 progress.update(task, completed=step + 1, description=_describe(row))
             if is_due:
-                average = cast(MelodyModel, mean.module)
                 # The model before the state: a run killed between the two makes the model again.
-                if on_save is None and accelerator.is_main_process:
-                    save_model(average, out, dtype=torch.float16, step=str(step + 1))
-                elif on_save and accelerator.is_main_process and on_save(step + 1, average):
-                    accelerator.set_trigger()
+                _save_model(accelerator, cast(MelodyModel, mean.module), step + 1, out, on_save)
                 _save(accelerator, run, config, model, step + 1)
                 if on_save and accelerator.check_trigger():  # by any process, for all
                     break
@@ -312,6 +308,22 @@ def _forget_after(log: Path, start: int) -> None:
         rows = log.read_text().splitlines()
         whole = [row for row in rows if row.endswith("}") and json.loads(row)["step"] < start]
         write_atomically(log, "".join(f"{row}\n" for row in whole).encode())
+
+
+def _save_model(
+    accelerator: Any,
+    average: MelodyModel,
+    step: int,
+    out: Path,
+    on_save: Callable[[int, MelodyModel], bool] | None,
+) -> None:
+    """Write the mean weights, or leave that to ``on_save``, which may ask for the end."""
+    if not accelerator.is_main_process:
+        return
+    if on_save is None:
+        save_model(average, out, dtype=torch.float16, step=str(step))
+    elif on_save(step, average):
+        accelerator.set_trigger()
 
 
 def _save(accelerator: Any, run: Path, config: TrainConfig, model: MelodyModel, step: int) -> None:

@@ -28,7 +28,7 @@ def is_cut_off(file: BinaryIO, sound: soundfile.SoundFile) -> bool:
     """
     place = file.tell()
     try:
-        check = {"WAV": _wav, "OGG": _ogg, "MP3": _mp3}.get(sound.format)
+        check = CHECKS.get(sound.format)
         return check is not None and check(file, sound)
     finally:
         file.seek(place)
@@ -62,3 +62,7 @@ def _mp3(file: BinaryIO, sound: soundfile.SoundFile) -> bool:
     start = file.read(TAG_BYTES)
     has_length = b"Xing" in start or b"Info" in start
     return bool(has_length and sound.tell() < (1 - FEWEST_MISSING) * sound.frames)
+
+
+# WAVEX: WAV with the extensible header, as more than two channels or 24 bits ask for.
+CHECKS = {"WAV": _wav, "WAVEX": _wav, "OGG": _ogg, "MP3": _mp3}

@@ -30,7 +30,7 @@ def average(
         path, colon, share = text.rpartition(":")
         try:
             shares[Path(path if colon else text)] = float(share) if colon else 1.0
-        except ValueError:  # no share but a path that holds a colon, such as C:\\m.safetensors
+        except ValueError:  # no share but a path that holds a colon, such as C:\m.safetensors
             shares[Path(text)] = 1.0
     write_mean(shares, output)
     typer.echo(f"mean of {len(shares)} models in {output}")

@@ -16,18 +16,14 @@ from pathlib import Path
 
 import mido
 
+from data_tools import midi
 from data_tools.importers.entries import Faulty, Item, LeftOut, Recording, one_line
 from seqmelody.audio import find_audio
 from seqmelody.errors import InputError
 from seqmelody.note_lists import read_note_list
 from seqmelody.notes import Note, parse_pitch
 
-# What mido raises for files that are damaged or none of MIDI.
-MIDI_ERRORS = (
-    OSError, EOFError, ValueError, KeyError, IndexError, TypeError, mido.KeySignatureError
-)  # fmt: skip
 COLUMNS = ("onset", "offset", "pitch")
-DRUMS = 9  # channel 10 in words
 DELIMITERS = {".tsv": "\t", ".csv": ","}
 
 
@@ -55,20 +51,20 @@ def _labelled(audio: Path, labels: list[Path]) -> Recording:
 def _from_midi(audio: Path, path: Path) -> Recording:
     try:
         notes = list(_midi_notes(mido.MidiFile(path)))
-    except MIDI_ERRORS as error:
+    except midi.ERRORS as error:
         raise InputError(f"{path}: not a readable MIDI file ({error}); export it again") from None
     if not notes:
         raise InputError(f"{path}: holds no note; move it away if the recording has none")
     return Recording(audio, one_line(notes, path))
 
 
-def _midi_notes(midi: mido.MidiFile) -> Iterator[Note]:
+def _midi_notes(file: mido.MidiFile) -> Iterator[Note]:
     """Notes in seconds, tempo changes followed; a note that is never ended is none."""
     now = 0.0
     sounding: dict[tuple[int, int], float] = {}  # (channel, pitch) -> onset
-    for message in midi:
+    for message in file:
         now += message.time
-        if message.type not in ("note_on", "note_off") or message.channel == DRUMS:
+        if message.type not in ("note_on", "note_off") or message.channel == midi.DRUMS:
             continue
         key = (message.channel, message.note)
         onset = sounding.pop(key, now)
