@@ -51,6 +51,9 @@ class Style:
     repeat_gap_seconds: float = 0.0  # of silence before the same note again, where voices hand over
     repeat_release_seconds: float = 0.0  # if any, the last note dies away so under its repetition
     late_spread: float = 0.0  # seconds, at most, by which single recordings speak later still
+    hesitation_seconds: float = 0.0  # at most, that half of the recordings whisper before the swell
+    hesitation_db: float = 0.0  # by which they are softer meanwhile
+    hesitation_swell: float = 0.0  # seconds of swell thereafter, at an even rate in dB
 
 
 def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
@@ -96,6 +99,12 @@ def draw_style(continuous: bool, rng: np.random.Generator) -> Style:
         else 0.0,
         tremolo_db=float(rng.uniform(0.5, 3.0)) if rng.random() < 0.06 else 0.0,
         tremolo_rate=float(rng.uniform(3.0, 9.0)),
+        # A bow or a breath may touch the note long before it has it; that begins no second note.
+        hesitation_seconds=float(rng.uniform(0.03, 0.12))
+        if continuous and rng.random() < 0.15
+        else 0.0,
+        hesitation_db=float(rng.uniform(8.0, 28.0)),
+        hesitation_swell=float(rng.uniform(0.02, 0.12)),
     )
 
 
@@ -106,6 +115,7 @@ def perform(
     style = draw_style(bank.sources[source].continuous, rng)
     members = bank.of_source(source)
     lateness = style.late_spread * rng.random(len(members))
+    hesitation = style.hesitation_seconds * np.maximum(0.0, rng.uniform(-1, 1, len(members)))
     out = np.zeros(n_samples + SAMPLE_RATE, dtype=np.float32)
     previous = notes[0].pitch if notes else 0.0
     for note in notes:
@@ -114,6 +124,9 @@ def perform(
         late = min(late, LATEST_SHARE * note.duration)
         start = min(round((note.onset + late) * SAMPLE_RATE), n_samples)
         sound = _one_note(note, previous, style, bank, int(members[chosen]), rng)
+        if hesitation[chosen]:
+            whisper = min(float(hesitation[chosen]), LATEST_SHARE * note.duration - late)
+            _hesitate(sound, whisper, style)
         sound = sound[: len(out) - start]
         repeated = note.pitch == previous
         if repeated and style.repeat_release_seconds:
@@ -133,6 +146,14 @@ def _crosses(repeated: bool, style: Style, rng: np.random.Generator) -> bool:
     if repeated:
         return not style.repeat_gap_seconds and style.attack_seconds >= SWELL_SECONDS
     return bool(rng.random() < style.slur_share)
+
+
+def _hesitate(played: FloatArray, seconds: float, style: Style) -> None:
+    """Soften a note's beginning for so many seconds, and let it swell from there, in place."""
+    points = np.array([0.0, seconds, seconds + style.hesitation_swell]) * SAMPLE_RATE
+    softer = np.array([style.hesitation_db, style.hesitation_db, 0.0])
+    count = min(len(played), round(float(points[-1])))
+    played[:count] *= 10 ** (-np.interp(np.arange(count), points, softer) / 20)
 
 
 def _let_go(out: FloatArray, start: int, seconds: float) -> None:

@@ -257,6 +257,21 @@ def test_recordings_that_speak_late_do_so_within_the_first_part_of_a_note(
     assert 0.05 < max(short) <= 0.061
 
 
+def test_half_of_the_recordings_whisper_before_they_swell(
+    bank: SoundBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    style = replace(PLAIN, hesitation_seconds=0.1, hesitation_db=20.0, hesitation_swell=0.05)
+    notes = [Note(0.0, 1.0, 60)]
+    sure = play(bank, monkeypatch, PLAIN, *notes)
+    played = [play(bank, monkeypatch, style, *notes, seed=seed) for seed in range(30)]
+    hesitant = [sound for sound in played if not np.array_equal(sound, sure)]
+    assert 8 <= len(hesitant) <= 22
+    begin, settled = round(0.001 * SAMPLE_RATE), round(0.151 * SAMPLE_RATE)
+    for sound in hesitant:
+        np.testing.assert_allclose(sound[:begin], 0.1 * sure[:begin], atol=1e-6)
+        np.testing.assert_array_equal(sound[settled:], sure[settled:])
+
+
 def test_the_same_note_again_comes_after_a_gap(
     bank: SoundBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
