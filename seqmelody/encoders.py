@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqmelody.features import FeatureConfig
+from seqmelody.linear import Linear, linear
 from seqmelody.notes import Vocabulary
 
 FRAMES_AT_ONCE = 128  # that the harmonic front gathers; their bands fit the processor's cache
@@ -53,7 +54,7 @@ class HarmonicFront(nn.Module):
         self.n_pitches, self.n_planes = vocabulary.n_pitches, len(features.windows)
         self.bands = features.bands_per_semitone
         self.first, self.pad = _harmonic_bands(config, features, vocabulary)
-        self.look = nn.Linear(self.n_planes * len(self.first) * self.bands, config.pitch_channels)
+        self.look = Linear(self.n_planes * len(self.first) * self.bands, config.pitch_channels)
         self.mix = nn.Conv2d(config.pitch_channels, config.pitch_channels, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -68,7 +69,7 @@ class HarmonicFront(nn.Module):
         return F.relu(mixed.add_(pitches), inplace=True)
 
     def _look(self, features: Tensor, weight: Tensor) -> Tensor:
-        return F.relu(F.linear(self._around(features), weight, self.look.bias), inplace=True)
+        return F.relu(linear(self._around(features), weight, self.look.bias), inplace=True)
 
     def _around(self, features: Tensor) -> Tensor:
         """The bands of every pitch's harmonics, (B, T, n, H * bands * S).
@@ -135,8 +136,8 @@ class DilatedBlock(nn.Module):
             width, width, kernel, padding=padding, dilation=dilation, groups=width
         )
         self.norm = nn.LayerNorm(width)
-        self.expand = nn.Linear(width, expansion * width)
-        self.reduce = nn.Linear(expansion * width, width)
+        self.expand = Linear(width, expansion * width)
+        self.reduce = Linear(expansion * width, width)
         nn.init.zeros_(self.reduce.weight)  # the block starts as the identity
         nn.init.zeros_(self.reduce.bias)
 
@@ -158,12 +159,12 @@ class ConvEncoder(nn.Module):
         super().__init__()
         n = vocabulary.n_pitches
         self.front = HarmonicFront(config, features, vocabulary)
-        self.salience = nn.Linear(config.pitch_channels, config.salience_channels)
-        self.enter = nn.Linear(config.pitch_channels * n, config.width)
+        self.salience = Linear(config.pitch_channels, config.salience_channels)
+        self.enter = Linear(config.pitch_channels * n, config.width)
         self.attack: AttackFront | None = None
         if features.attack_bands:
             self.attack = AttackFront(config, features)
-            self.enter_attack = nn.Linear(config.attack_channels, config.width, bias=False)
+            self.enter_attack = Linear(config.attack_channels, config.width, bias=False)
         self.blocks = nn.Sequential(
             *(
                 DilatedBlock(config.width, config.expansion, config.kernel, d)
@@ -201,7 +202,7 @@ class RecurrentEncoder(nn.Module):
 
     def __init__(self, config: EncoderConfig, features: FeatureConfig, vocabulary: Vocabulary):
         super().__init__()
-        self.enter = nn.Linear(len(features.windows) * features.n_bands, config.width)
+        self.enter = Linear(len(features.windows) * features.n_bands, config.width)
         self.recur = nn.GRU(
             config.width, config.width // 2, self.layers, batch_first=True, bidirectional=True
         )

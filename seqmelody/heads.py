@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqmelody.linear import Linear
+
 
 @dataclass(frozen=True, slots=True)
 class WindowConfig:
@@ -35,8 +37,8 @@ class WindowHead(nn.Module):
         self.slide = nn.Conv1d(
             input_size, config.hidden, config.length, config.stride, config.length // 2
         )
-        self.classify = nn.Linear(config.hidden + input_size, n_classes)
-        self.onset = nn.Linear(config.hidden, 1)
+        self.classify = Linear(config.hidden + input_size, n_classes)
+        self.onset = Linear(config.hidden, 1)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, D) to class logits (B, T', n + 1) and onset logits (B, T'), T' = T / stride."""
@@ -51,7 +53,7 @@ class CTCHead(nn.Module):
 
     def __init__(self, input_size: int, n_classes: int) -> None:
         super().__init__()
-        self.classify = nn.Linear(input_size, n_classes)
+        self.classify = Linear(input_size, n_classes)
 
     def forward(self, frames: Tensor) -> Tensor:
         """(B, T, D) to logits (B, T, n + 1)."""
