@@ -33,6 +33,7 @@ WRONG_SEMITONES = 0.9
 MIDDLE = (0.3, 0.8)  # share of a note
 LONGEST_MIDDLE_SECONDS = 0.3
 CLEAR_SHARE = 0.5  # of a recording's notes, or it is too noisy to judge any
+SILENT = 1e-4  # of full scale: three steps of 16 bits
 RING_SECONDS = 3.0  # after which nobody hears an earlier note
 
 
@@ -64,7 +65,8 @@ def faults_of_line(path: Path, vocabulary: Vocabulary, line: ManifestLine) -> li
     except InputError as error:
         faults.append(str(error))
     else:
-        faults += [*_fit_faults(entry, len(waveform)), *_label_faults(entry, waveform, vocabulary)]
+        faults += [*_fit_faults(entry, len(waveform)), *_silence_faults(entry, waveform)]
+        faults += _label_faults(entry, waveform, vocabulary)
     where = f"{path}, line {line.number}"
     return [f"{where}: {' '.join(fault.splitlines())}" for fault in faults]
 
@@ -106,6 +108,14 @@ def _fit_faults(entry: ManifestEntry, n_samples: int) -> Iterator[str]:
         yield (
             f"{entry.audio} has {frames} frames, too few for {len(entry.pitches)} notes with "
             f"{repeats} repeats, which need {needed}; use the whole recording or fewer notes"
+        )
+
+
+def _silence_faults(entry: ManifestEntry, waveform: FloatArray) -> Iterator[str]:
+    if entry.pitches and float(np.abs(waveform).max(initial=0.0)) < SILENT:
+        yield (
+            f"{entry.audio} is silent, but labelled with {len(entry.pitches)} notes; "
+            "use the right recording or leave the entry out"
         )
 
 

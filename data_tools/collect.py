@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.progress import track
-
 from data_tools import samples as sampled
 from data_tools import soundfonts, tones
+from data_tools.progress import track
 from seqmelody.audio import SAMPLE_RATE, find_audio
 from seqmelody.banks import Sound, Source, write_bank
 from seqmelody.errors import InputError

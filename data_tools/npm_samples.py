@@ -12,8 +12,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from rich.progress import track
-
+from data_tools.progress import track
 from seqmelody.errors import InputError
 from seqmelody.writers import make_folder
 

@@ -19,8 +19,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from rich.progress import track
-
+from data_tools.progress import track
 from seqmelody.banks import REST, write_tunes
 from seqmelody.errors import InputError
 from seqmelody.writers import check_folder, make_folder

@@ -68,6 +68,7 @@ def check(manifest: Path, *options: str) -> tuple[int, list[str]]:
 def good(tmp_path: Path) -> list[list[float]]:
     """Notes of a.flac, which is beside the manifest to be."""
     (tmp_path / "broken.flac").write_bytes(b"no audio")
+    soundfile.write(tmp_path / "hush.flac", np.zeros(SAMPLE_RATE), SAMPLE_RATE)
     return play(tmp_path / "a.flac")
 
 
@@ -85,6 +86,8 @@ def test_every_planted_fault_is_one_line(tmp_path: Path, good: list[list[float]]
         (entry("a.flac", edited(good, 0, 2, 72)), "is labelled 72 but measures 60.0"),
         (entry("a.flac", edited(good, 6, 2, 60)), "is labelled 60 but measures 72.0"),
         (entry("a.flac", edited(good, 6, 1, 9.5)), "ends at 9.5 s, but"),
+        (json.dumps({"audio": "hush.flac", "pitches": [60]}), "hush.flac is silent, but labelled"),
+        (json.dumps({"audio": "hush.flac", "pitches": []}), None),
         (json.dumps(crowd), "too few for 100 notes with 99 repeats, which need 199"),
         ('{"audio": "a.flac", "notes": [[0, 1, ', "not a manifest entry"),
         ('{"audio": "a.flac"}', "not a manifest entry"),

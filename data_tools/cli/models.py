@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import track
 
+from data_tools.progress import track
 from seqmelody.decoding.language_model import FALLBACK, ORDER
 
 

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, track
+from rich.progress import Progress
 
 from data_tools.importers import IMPORTERS, import_set
+from data_tools.progress import track
 from data_tools.tunes import PARTS
 from seqmelody.notes import Vocabulary
 
@@ -105,7 +106,7 @@ def stats(
     if plot:
         check_suffix(plot, ".png", "pictures are PNG files")
         check_writable(plot)
-    entries = track(read_manifest(manifest), "Reading", console=Console(stderr=True))
+    entries = track(read_manifest(manifest), "Reading")
     found = collect_stats(entries)
     if plot:
         write_atomically(plot, draw_stats(found, str(manifest)))
@@ -149,8 +150,7 @@ def render(
     todo = rendering.unfinished(output, clips)
     begin = time.monotonic()
     made = rendering.render_clips(bank, output, config, todo, processes)
-    console = Console(stderr=True)
-    new = sum(track(made, "Rendering", total=len(todo), console=console)) / 3600
+    new = sum(track(made, "Rendering", total=len(todo))) / 3600
     minutes = (time.monotonic() - begin) / 60
     typer.echo(f"{len(clips)} clips in {rendering.write_manifest(output, clips)}")
     typer.echo(f"{new:.3f} new hours in {minutes:.1f} min: {new / minutes:.3f} hours a minute")
