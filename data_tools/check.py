@@ -22,7 +22,7 @@ from data_tools.pool import map_in_processes
 from seqmelody.audio import SAMPLE_RATE, load
 from seqmelody.errors import InputError
 from seqmelody.features import FeatureConfig
-from seqmelody.manifests import ManifestEntry, ManifestLine, note_fault, parse_entry
+from seqmelody.manifests import ManifestEntry, ManifestLine, note_fault, parse_entry, stretch_fault
 from seqmelody.notes import Note, Vocabulary
 
 FloatArray = NDArray[np.float32]
@@ -85,6 +85,10 @@ def _time_faults(entry: ManifestEntry) -> Iterator[str]:
         fault = note_fault(note)
         if fault and 0 <= note.pitch <= 127:  # if not, the vocabulary has complained
             yield f"{fault}; correct its times"
+    for stretch in entry.untimed:
+        fault = stretch_fault(stretch)
+        if fault:
+            yield f"{fault}; write its begin before its end, in seconds"
     for one, other in itertools.pairwise(_sound_notes(entry)):
         if one.offset - other.onset > OVERLAP_SECONDS:
             yield (

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from seqmelody.errors import InputError
+from seqmelody.list_checks import check_length
 from seqmelody.manifests import ManifestEntry, format_entry
-from seqmelody.mixing import MixConfig, check_length
+from seqmelody.mixing import MixConfig
 from seqmelody.shards import INDEX, Place
 from seqmelody.writers import make_folder
 
@@ -62,7 +63,7 @@ def _check(entries: list[ManifestEntry], folder: Path) -> None:
                 f"{entry.audio}: no such file; 'python -m data_tools check' names all faults of a "
                 "manifest"
             )
-        check_length(entry, MixConfig())
+        check_length(entry, MixConfig().whole_seconds)
 
 
 def _groups(entries: list[ManifestEntry], size: float) -> list[list[ManifestEntry]]:

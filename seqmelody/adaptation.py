@@ -34,6 +34,7 @@ from seqmelody.datasets import ManifestClips, read_lists
 from seqmelody.decoding.ctc import decode_ctc
 from seqmelody.errors import InputError
 from seqmelody.likelihood import ctc_log_likelihoods
+from seqmelody.list_checks import check_recordings
 from seqmelody.manifests import ManifestEntry
 from seqmelody.metrics import EditCounts, edit_counts
 from seqmelody.model import MelodyModel, save_model, weights_fingerprint
@@ -41,13 +42,12 @@ from seqmelody.processes import processes
 from seqmelody.self_alignment import (
     Mix,
     SelfAlignConfig,
-    check_list,
-    check_pitches,
+    align_entry,
     fingerprint,
     label_recordings,
+    warn_of_misfit,
 )
 from seqmelody.training import TrainConfig, train
-from seqmelody.transposition import best_shift
 from seqmelody.writers import write_atomically
 
 HELD_OUT_LOG = "held_out.jsonl"
@@ -121,14 +121,13 @@ def adapt(
             settings.
     """
     entries = read_lists(source)
-    for entry in entries:  # before the folder is claimed for them
-        check_pitches(entry, model, config.align.transpose)
+    check_recordings(entries, model, transpose=config.align.transpose)
     for_training, held_out = split(entries, config.held_out_share, config.train.seed)
     out = run / "model.safetensors"
     with processes().main_process_first():
         weights = weights_fingerprint(model)
         about = {"lists": fingerprint(entries), "weights": weights, **asdict(config)}
-        claim(run / "adapt.json", about, {})
+        claim(run / "adapt.json", about, {}, stale=("labels*.jsonl", HELD_OUT_LOG))
         if (finished := judgements(run)) and finished[-1].stop:
             return out
         judge = Judge(model, held_out, run, config)
@@ -144,20 +143,24 @@ def adapt(
 def split(
     entries: Sequence[ManifestEntry], share: float, seed: int
 ) -> tuple[list[ManifestEntry], list[ManifestEntry]]:
-    """The entries to train on and those to hold out, at least one of each.
+    """The entries to train on and those to hold out, at least one of each; all entries of a
+    recording on one side. Silence is not held out: it has no notes to judge by.
 
     Raises:
-        InputError: there is only one entry.
+        InputError: there is only one recording with notes.
     """
-    if len(entries) < 2:
+    places = [entry.audio.resolve() for entry in entries]
+    recordings = list(dict.fromkeys(p for p, e in zip(places, entries, strict=True) if e.pitches))
+    if len(recordings) < 2:
         raise InputError(
             f"{entries[0].audio}: is the only recording, so none can be held out to judge by; "
             "add others, or train on it with --manifest"
         )
-    count = min(len(entries) - 1, math.ceil(share * len(entries)))
-    held = set(np.random.default_rng(seed).permutation(len(entries))[:count].tolist())
-    for_training = [e for k, e in enumerate(entries) if k not in held]
-    return for_training, [e for k, e in enumerate(entries) if k in held]
+    count = min(len(recordings) - 1, math.ceil(share * len(recordings)))
+    chosen = np.random.default_rng(seed).permutation(len(recordings))[:count]
+    held = {recordings[k] for k in chosen.tolist()}
+    for_training = [e for p, e in zip(places, entries, strict=True) if p not in held]
+    return for_training, [e for p, e in zip(places, entries, strict=True) if p in held]
 
 
 def judgements(run: Path) -> list[Judgement]:
@@ -194,12 +197,9 @@ class Judge:
         self._before = copy.deepcopy(model)
         self._lists: list[tuple[Path, list[int]]] = []
         for entry in entries:
-            waveform, limit = load(entry.audio), config.align.transpose
-            check_list(entry, model, len(waveform), limit)
-            shift = 0
-            if limit and entry.all_notes is None:
-                emission = model.emissions(waveform).ctc
-                shift = best_shift(emission, entry.pitches, model.vocabulary, limit)
+            shift, notes = align_entry(entry, load(entry.audio), model, config.align, by_rule=False)
+            if processes().is_main_process:
+                warn_of_misfit(entry, notes)
             self._lists.append((entry.audio, [pitch + shift for pitch in entry.pitches]))
 
     def __call__(self, step: int, model: MelodyModel) -> bool:

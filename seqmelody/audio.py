@@ -117,11 +117,20 @@ def from_array(
 
 
 def duration(path: str | os.PathLike[str]) -> float:
-    """Seconds of a recording, by its header where that can be read. Raises as :func:`load` does."""
+    """Seconds of a recording, by its header where that can be read.
+
+    Raises as :func:`load` does, but for what shows only when all of the file is read.
+    """
     try:
-        return float(soundfile.info(path).duration)
+        info = soundfile.info(path)
     except (soundfile.LibsndfileError, TypeError):
         return len(load(path)) / SAMPLE_RATE  # which says what is wrong
+    if info.format != "MP3":  # of which nobody knows whether it is cut off until it is read
+        with _open_sound(Path(path)) as sound:
+            _check_rate(sound.samplerate, str(path))
+    if not info.frames:
+        raise _no_samples(path)
+    return float(info.duration)
 
 
 def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
@@ -157,8 +166,12 @@ def _read(path: Path, sample_rate: int, downmix: Callable[[FloatArray], FloatArr
         resampled = _resample(blocks, sound.samplerate, sample_rate)
         waveform = _collect(resampled, math.ceil(sound.frames * sample_rate / sound.samplerate))
     if not len(waveform):
-        raise InputError(f"{path}: holds no samples; record or export it again")
+        raise _no_samples(path)
     return waveform
+
+
+def _no_samples(path: str | os.PathLike[str]) -> InputError:
+    return InputError(f"{path}: holds no samples; record or export it again")
 
 
 @contextmanager

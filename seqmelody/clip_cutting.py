@@ -44,8 +44,11 @@ def cut(notes: Sequence[AlignedNote], duration: float, clip_seconds: float) -> l
     is around them; one that is no longer stays whole.
 
     A single note that is longer is a clip of its own. Left out is what differs from the list for
-    longer than a clip, and a clip of which no note is as listed.
+    longer than a clip, and a clip of which no note is as listed. A recording without any melody
+    becomes clips without notes.
     """
+    if not notes:
+        return list(_silences(duration, clip_seconds))
     if duration <= clip_seconds:
         groups = [range(len(notes))]
         bounds = [Stretch(0.0, duration)]
@@ -57,6 +60,13 @@ def cut(notes: Sequence[AlignedNote], duration: float, clip_seconds: float) -> l
         for group, around in zip(groups, bounds, strict=True)
         if any(notes[k].mark == "ok" for k in group)
     ]
+
+
+def _silences(duration: float, clip_seconds: float) -> Iterator[Clip]:
+    count = math.ceil(duration / clip_seconds)
+    for k in range(count):
+        begin = math.floor(k * duration / count * SAMPLE_RATE) / SAMPLE_RATE
+        yield Clip(begin, (k + 1) * duration / count, (), ())
 
 
 def known_times(notes: Sequence[Note]) -> list[AlignedNote]:

@@ -193,7 +193,7 @@ def read_lists(source: Path) -> list[ManifestEntry]:
     """Entries of a manifest, or of a folder in which ``x.txt`` lies beside ``x.wav``.
 
     Raises:
-        InputError: unreadable, or an entry lists no note.
+        InputError: unreadable, or an entry without times lists no note.
     """
     if source.is_dir() and (source / SHARD_INDEX).exists():
         raise InputError(
@@ -207,7 +207,7 @@ def read_lists(source: Path) -> list[ManifestEntry]:
     else:
         entries = read_manifest(source)
     for entry in entries:
-        if not entry.pitches:
+        if not entry.pitches and entry.all_notes is None:  # with times, it says that it is silent
             raise InputError(f"{entry.audio}: its note list is empty; leave the recording out")
     return entries
 

@@ -88,14 +88,16 @@ def read_entry(path: Path, line: ManifestLine) -> ManifestEntry:
         fault = note_fault(note)
         if fault:
             raise _no_entry(path, line, fault)
-    for begin, end in entry.untimed:
-        if not 0 <= begin < end < math.inf:
-            raise _no_entry(path, line, f"untimed from {begin:g} to {end:g} s is no stretch")
+    for stretch in entry.untimed:
+        fault = stretch_fault(stretch)
+        if fault:
+            raise _no_entry(path, line, fault)
     return entry
 
 
 def parse_entry(path: Path, line: ManifestLine) -> ManifestEntry:
-    """As :func:`read_entry`, but whether the notes make sense is left to :func:`note_fault`."""
+    """As :func:`read_entry`, but whether notes and untimed stretches make sense is left to
+    :func:`note_fault` and :func:`stretch_fault`."""
     try:
         return _entry(path.parent, line.text)
     except _FaultError as fault:
@@ -113,6 +115,8 @@ def _entry(folder: Path, text: str) -> ManifestEntry:
         raise _FaultError(f"no JSON: {error}") from None
     if not isinstance(data, dict) or not isinstance(data.get("audio"), str):
         raise _FaultError('no object whose "audio" names a file')
+    if "\0" in data["audio"]:
+        raise _FaultError('"audio" holds a character that no path has')
     audio = folder / data["audio"]
     if "notes" not in data:
         if "pitches" not in data:
@@ -161,6 +165,14 @@ def note_fault(note: Note) -> str | None:
     if not 0 <= note.pitch <= 127:
         return f"the note at {note.onset:g} s has pitch {note.pitch:g}; MIDI pitches are 0..127"
     return None
+
+
+def stretch_fault(stretch: Stretch) -> str | None:
+    """What keeps this from being a stretch of a recording, or None."""
+    begin, end = stretch
+    if 0 <= begin < end < math.inf:
+        return None
+    return f"untimed from {begin:g} to {end:g} s is no stretch"
 
 
 def check_end(entry: ManifestEntry, seconds: float) -> None:

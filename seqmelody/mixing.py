@@ -9,7 +9,6 @@ not agree on anything.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -18,14 +17,12 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from seqmelody.acoustics import AcousticsConfig, Surroundings, record
-from seqmelody.audio import SAMPLE_RATE, duration
+from seqmelody.audio import SAMPLE_RATE
 from seqmelody.clip_cutting import cut, known_times
 from seqmelody.datasets import Example
 from seqmelody.errors import InputError
-from seqmelody.manifests import ManifestEntry, check_end
-from seqmelody.model import MelodyModel
+from seqmelody.list_checks import too_long
 from seqmelody.noise import melody_mask
-from seqmelody.self_alignment import check_list
 
 _LISTED = 1  # tells these random choices from those of composed clips
 
@@ -125,7 +122,7 @@ def shorten(example: Example, config: MixConfig, rng: np.random.Generator) -> Ex
     seconds = len(example.waveform) / SAMPLE_RATE
     if example.notes is None:
         if seconds > config.whole_seconds:
-            raise InputError(_too_long("a recording", seconds, config))
+            raise InputError(too_long("a recording", seconds, config.whole_seconds))
         return example
     if seconds <= 1.5 * config.clip_seconds or not example.notes or example.untimed:
         return example  # what is partly timed has been cut where it could be
@@ -145,33 +142,3 @@ def heard_anew(
         active = melody_mask(example.notes, len(example.waveform))
     waveform = record(example.waveform, active, config.acoustics, places, rng)
     return replace(example, waveform=waveform)
-
-
-def check_recordings(
-    entries: Sequence[ManifestEntry], model: MelodyModel, config: MixConfig
-) -> None:
-    """Raise InputError, naming the recording, for what could not be trained on.
-
-    Better before a training than in the middle of it.
-    """
-    for entry in entries:
-        seconds = check_length(entry, config)
-        if entry.pitches:
-            check_list(entry, model, math.ceil(seconds * SAMPLE_RATE), 0)
-
-
-def check_length(entry: ManifestEntry, config: MixConfig) -> float:
-    """Seconds of a recording. Raises InputError if it is unreadable, ends before its label does, or
-    is too long to train on without times."""
-    seconds = duration(entry.audio)
-    check_end(entry, seconds)
-    if entry.notes is None and seconds > config.whole_seconds:
-        raise InputError(_too_long(str(entry.audio), seconds, config))
-    return seconds
-
-
-def _too_long(name: str, seconds: float, config: MixConfig) -> str:
-    return (
-        f"{name}: {seconds:.0f} s with a list without times is too long to train on whole (at most "
-        f"{config.whole_seconds:g} s); let it be aligned and cut, with --self-align 1 or --weak"
-    )

@@ -245,6 +245,10 @@ def load_model(path: str | os.PathLike[str] | None = None) -> MelodyModel:
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Metadata and tensors of a checkpoint. Raises CheckpointError."""
+    if path.is_dir():
+        raise CheckpointError(
+            f"{path}: is a folder; name the model in it, {path / 'model.safetensors'}"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -123,7 +123,10 @@ def parse_pitch(text: str) -> int:
         shift = sum(_ACCIDENTALS[a] for a in accidentals)
         pitch = 12 * (int(octave) + 1) + _STEPS[step.upper()] + shift
     else:
-        raise InputError(f"{text!r} is no note; write a name such as C#4 or a MIDI number")
+        raise InputError(
+            f"{text!r} is no note; write a letter A to G, # or b, and the octave, such as C#4, or "
+            "a MIDI number"
+        )
     if not 0 <= pitch <= 127:
         raise InputError(f"{text!r} lies outside MIDI 0..127 (C-1 to G9)")
     return pitch
@@ -144,7 +147,9 @@ def parse_note_list(text: str) -> list[int]:
             try:
                 pitches.append(parse_pitch(word))
             except InputError as error:
-                raise InputError(f"line {number}: {error}") from None
+                parted = re.search("[,;|]", word)
+                reason = f"{word!r}: notes are parted by blanks alone" if parted else str(error)
+                raise InputError(f"line {number}: {reason}") from None
     return pitches
 
 

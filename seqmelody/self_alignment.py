@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -31,11 +32,12 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from seqmelody.audio import SAMPLE_RATE, load
-from seqmelody.claims import claim
+from seqmelody.claims import TRAINING_LOG, claim
 from seqmelody.clip_cutting import cut, known_times
 from seqmelody.datasets import Example, ManifestClips, read_lists
 from seqmelody.errors import InputError
 from seqmelody.list_alignment import AlignedNote, align_list
+from seqmelody.list_checks import check_list, check_recordings
 from seqmelody.list_reading import EditCosts
 from seqmelody.manifests import ManifestEntry, format_entry
 from seqmelody.model import MelodyModel, load_model, weights_fingerprint
@@ -45,7 +47,9 @@ from seqmelody.training import TrainConfig, train
 from seqmelody.transposition import best_shift
 from seqmelody.writers import make_folder, write_atomically
 
+MISFIT = 0.8  # share of a list's notes below which it is doubted; of right ones 0.95 are found
 FloatArray = NDArray[np.float32]
+LOG = logging.getLogger(__name__)
 Mix = Callable[[ManifestClips], Dataset[Example]]
 
 
@@ -86,8 +90,7 @@ def train_self_aligned(
         InputError: a list or recording is unusable, or ``run`` belongs to other settings.
     """
     entries = read_lists(source)
-    for entry in entries:  # before the folder is claimed for them
-        check_pitches(entry, model, config.transpose)
+    check_recordings(entries, model, transpose=config.transpose)
     with processes().main_process_first():
         _claim(run, entries, config, model if trained else None)
     current = model
@@ -203,11 +206,16 @@ def _claim(
     trained: MelodyModel | None,
 ) -> None:
     """The run is about these lists, and the model that it began with if that was a trained one.
-    More rounds may be asked for later."""
+    More rounds may be asked for later, fewer not: the model of the last is what the run gives."""
+    if (run / f"round-{config.rounds + 1}" / TRAINING_LOG).exists():
+        raise InputError(
+            f"{run}: has more than {config.rounds} rounds already; ask for as many or for more "
+            "(--self-align), or use a new folder"
+        )
     weights = None if trained is None else weights_fingerprint(trained)
     about = {"lists": fingerprint(entries), "weights": weights, **asdict(config)}
     del about["rounds"]
-    claim(run / "self_align.json", about, {})
+    claim(run / "self_align.json", about, {}, stale=("round-*/labels*.jsonl",))
 
 
 def fingerprint(entries: Sequence[ManifestEntry]) -> str:
@@ -239,6 +247,8 @@ def _label(
     """Write the clips of one recording; return their lines of the manifest."""
     waveform = load(entry.audio)
     shift, notes = align_entry(entry, waveform, model, config, by_rule=by_rule)
+    if not by_rule:  # else the model is not yet one that could tell
+        warn_of_misfit(entry, notes)
     duration = len(waveform) / SAMPLE_RATE
     rows = []
     for k, clip in enumerate(cut(notes, duration, config.clip_seconds)):
@@ -280,27 +290,14 @@ def align_entry(
     return shift, align_list(emissions.ctc, pitches, vocabulary, timing=timing, costs=config.costs)
 
 
-def check_list(entry: ManifestEntry, model: MelodyModel, n_samples: int, transpose: int) -> None:
-    """Raise InputError, naming the recording, if it cannot hold the list in any allowed key."""
-    check_pitches(entry, model, transpose)
-    n_frames = n_samples // model.config.features.hop + 1
-    if len(entry.pitches) > n_frames:
-        raise InputError(
-            f"{entry.audio}: {n_frames} frames cannot hold the {len(entry.pitches)} notes of its "
-            "list; is it the right list for this recording?"
-        )
-
-
-def check_pitches(entry: ManifestEntry, model: MelodyModel, transpose: int) -> None:
-    """Raise InputError, naming the recording, if its list leaves the vocabulary in every key."""
-    low, high = min(entry.pitches), max(entry.pitches)
-    vocabulary = model.vocabulary
-    lowest, highest = vocabulary.low - transpose, vocabulary.high + transpose
-    if low < lowest or high > highest or high - low >= vocabulary.n_pitches:
-        raise InputError(
-            f"{entry.audio}: pitches {low}..{high} of its list do not fit the vocabulary "
-            f"{vocabulary.low}..{vocabulary.high}; transpose the list or use a wider vocabulary"
-        )
+def warn_of_misfit(entry: ManifestEntry, notes: Sequence[AlignedNote]) -> None:
+    """Say so if much of a list was not found in its recording, which is trained on all the same."""
+    found = sum(note.mark == "ok" for note in notes)
+    if found < MISFIT * len(entry.pitches):
+        LOG.warning(
+            "%s: only %d of the %d listed notes were found; is it the right list?",
+            entry.audio, found, len(entry.pitches),
+        )  # fmt: skip
 
 
 def _fits(entry: ManifestEntry, model: MelodyModel) -> bool:

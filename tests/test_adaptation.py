@@ -68,9 +68,26 @@ def test_a_part_is_held_out(count: int, held: int) -> None:
     assert split(entries(count), 0.15, seed=1) == (for_training, held_out)
 
 
+def test_all_entries_of_a_recording_are_on_one_side() -> None:
+    twice = entries(3) + [ManifestEntry(Path(f"./{k}.wav"), (62,), None) for k in range(3)]
+    for seed in range(5):
+        for_training, held_out = split(twice, 0.3, seed=seed)
+        assert len(held_out) == 2
+        assert not {e.audio.name for e in for_training} & {e.audio.name for e in held_out}
+
+
+def test_silence_is_not_held_out() -> None:
+    silent = ManifestEntry(Path("silent.wav"), (), ())
+    for seed in range(5):
+        for_training, held_out = split([silent, *entries(2)], 0.5, seed=seed)
+        assert silent in for_training
+        assert len(held_out) == 1
+
+
 def test_one_recording_is_too_few() -> None:
-    with pytest.raises(InputError, match=r"0\.wav: is the only recording"):
-        split(entries(1), 0.15, seed=1)
+    for alone in (entries(1), entries(1) * 2):
+        with pytest.raises(InputError, match=r"0\.wav: is the only recording"):
+            split(alone, 0.15, seed=1)
 
 
 def with_losses(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> None:

@@ -17,6 +17,7 @@ LAYERS: dict[str, float] = {
     "model": 2,
     "datasets": 2.5, "shards": 2.7,
     "losses": 2.8, "processes": 2.8, "training": 3, "transcription": 3,
+    "list_checks": 2.8,
     "self_alignment": 3.2, "mixing": 3.3, "adaptation": 3.3,
     "commands": 3.5,
     "cli": 4, "__main__": 5,

@@ -91,6 +91,11 @@ def test_every_planted_fault_is_one_line(tmp_path: Path, good: list[list[float]]
         (json.dumps(crowd), "too few for 100 notes with 99 repeats, which need 199"),
         ('{"audio": "a.flac", "notes": [[0, 1, ', "not a manifest entry"),
         ('{"audio": "a.flac"}', "not a manifest entry"),
+        ('{"audio": "a\\u0000.flac", "pitches": [60]}', "holds a character that no path has"),
+        (
+            json.dumps({"audio": "a.flac", "notes": [], "pitches": [60], "untimed": [[3, 1]]}),
+            "untimed from 3 to 1 s is no stretch",
+        ),
         (json.dumps({"audio": "a.flac", "pitches": [60, 20]}), "number 2 has pitch 20"),
         (entry("a.flac", good), None),
     ]

@@ -95,6 +95,16 @@ def test_a_list_that_fits_nowhere_teaches_nothing() -> None:
     assert cut(notes, 5.0, 8.0) == []
 
 
+@pytest.mark.parametrize(("duration", "count"), [(3.0, 1), (20.0, 3)])
+def test_known_silence_is_cut_too(duration: float, count: int) -> None:
+    clips = cut([], duration, 8.0)
+    assert len(clips) == count
+    assert all(clip.pitches == clip.notes == clip.untimed == () for clip in clips)
+    assert clips[0].begin == 0.0
+    assert clips[-1].end == duration
+    assert all(a.end == pytest.approx(b.begin, abs=1e-4) for a, b in itertools.pairwise(clips))
+
+
 def test_the_times_of_one_long_note_are_a_clip() -> None:
     clips = cut(known_times([Note(0.0, 12.0, 60), Note(12.0, 13.0, 62)]), 14.0, 8.0)
     assert [clip.pitches for clip in clips] == [(60,), (62,)]

@@ -430,6 +430,17 @@ def test_kern(tmp_path: Path) -> None:
     assert manifest("kern", root) == {"lied.wav": (60, 58, 37, 76, 65)}
 
 
+def test_a_score_that_is_no_melody_can_be_excluded(tmp_path: Path) -> None:
+    root = tmp_path / "songs"
+    text(root / "lied.krn", KERN)
+    text(root / "bad.krn", "**kern\n4c 4e\n*-\n")
+    for name in ("lied", "bad"):
+        sound(root / f"{name}.wav")
+    with pytest.raises(InputError, match="chord"):
+        manifest("kern", root)
+    assert set(manifest("kern", root, ["bad.*"])) == {"lied.wav"}
+
+
 def test_kern_reads_what_music21_reads(tmp_path: Path) -> None:
     pytest.importorskip("music21", reason="music21 is not installed: pip install '.[data]'")
     from music21 import converter

@@ -20,8 +20,9 @@ from seqmelody.datasets import Example, ManifestClips
 from seqmelody.encoders import EncoderConfig
 from seqmelody.errors import InputError
 from seqmelody.heads import WindowConfig
+from seqmelody.list_checks import check_recordings
 from seqmelody.manifests import ManifestEntry
-from seqmelody.mixing import MixConfig, MixedClips, check_recordings, shorten
+from seqmelody.mixing import MixConfig, MixedClips, shorten
 from seqmelody.model import MelodyModel, ModelConfig, load_model, save_model
 from seqmelody.notes import Note, Vocabulary
 from seqmelody.self_alignment import SelfAlignConfig, train_self_aligned
@@ -126,18 +127,18 @@ def folder(tmp_path: Path) -> Path:
 def test_what_cannot_be_trained_on_is_named_before_training(folder: Path) -> None:
     model = MelodyModel(SMALL)
     entries = ManifestClips(folder, SMALL.vocabulary).entries
-    check_recordings(entries, model, MixConfig())
+    check_recordings(entries, model)
     with pytest.raises(InputError, match=r"0\.wav: 2 s .* too long .*--self-align 1 or --weak"):
-        check_recordings(entries, model, MixConfig(whole_seconds=1.0))
+        check_recordings(entries, model, whole_seconds=1.0)
     many = [ManifestEntry(entries[0].audio, (60,) * 500, None)]
     with pytest.raises(InputError, match=r"0\.wav: 101 frames cannot hold the 500 notes"):
-        check_recordings(many, model, MixConfig())
+        check_recordings(many, model)
     high = [ManifestEntry(entries[0].audio, (100,), None)]
     with pytest.raises(InputError, match=r"0\.wav: pitches 100\.\.100"):
-        check_recordings(high, model, MixConfig())
+        check_recordings(high, model)
     gone = [ManifestEntry(folder / "gone.wav", (60,), None)]
     with pytest.raises(InputError, match="no such file"):
-        check_recordings(gone, model, MixConfig())
+        check_recordings(gone, model)
 
 
 def same_weights(a: Path, b: Path) -> None:
@@ -201,14 +202,14 @@ BAD_OPTIONS = [
     (["--bank", "x", "--bank-share", "0.5"], "--bank-share needs two sources"),
     (["--bank", "x", "--augment"], "--augment is for recordings"),
     (["--manifest", "x", "--held-out", "0.1"], "--held-out needs --weak"),
-    (["--bank", "x", "--manifest", "LISTS", "--bank-share", "1.5"], "share must be"),
-    (["--weak", "LISTS", "--init", "INIT", "--held-out", "0.9"], "hold out must be"),
+    (["--bank", "x", "--manifest", "LISTS", "--bank-share", "1.5"], "--bank-share"),
+    (["--weak", "LISTS", "--init", "INIT", "--held-out", "0.9"], "--held-out"),
     (["--weak", "x", "--init", "INIT", "--self-align", "1"], "--self-align needs lists"),
 ]
 
 
 @pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
-def test_bad_options_give_one_line(
+def test_options_that_make_no_sense_are_usage_errors(
     options: list[str],
     message: str,
     folder: Path,
@@ -222,15 +223,32 @@ def test_bad_options_give_one_line(
     monkeypatch.setattr(sys, "argv", ["seqmelody", "train", str(tmp_path / "run"), *arguments])
     with pytest.raises(SystemExit) as caught:
         main()
-    assert caught.value.code == 1
+    assert caught.value.code == 2
     err = capfd.readouterr().err
-    assert err.count("\n") == 1
+    assert "Usage: " in err
     assert message in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_failed_call_does_not_claim_the_folder(
+    folder: Path, tmp_path: Path, tiny_bank: Path
+) -> None:
+    """Whoever corrects a list may change the settings as well."""
+    (folder / "1.txt").write_text("C4 " * 500)
+    run, init = tmp_path / "run", small(tmp_path)
+    with pytest.raises(InputError, match="cannot hold the 500 notes"):
+        command.run(run, tiny_bank, None, init, weak=folder)
+    with pytest.raises(InputError, match="cannot hold the 500 notes"):
+        command.run(run, tiny_bank, folder, init, self_align=1)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_without_lists_or_shards_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"index\.json: no such file"):
+    with pytest.raises(InputError, match="empty: holds no lists; write a note list"):
+        command.run(tmp_path / "run", None, tmp_path / "empty", small(tmp_path), steps=1)
+    (tmp_path / "empty" / "set.jsonl").write_text("")
+    with pytest.raises(InputError, match=r"with a manifest in it; name that: .*set\.jsonl"):
         command.run(tmp_path / "run", None, tmp_path / "empty", small(tmp_path), steps=1)
 
 

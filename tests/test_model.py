@@ -161,7 +161,7 @@ def test_unusable_checkpoints_are_named(tmp_path: Path) -> None:
     path.write_text("not a model")
     with pytest.raises(CheckpointError, match="not a readable"):
         load_model(path)
-    with pytest.raises(CheckpointError, match="not a readable"):
+    with pytest.raises(CheckpointError, match="is a folder; name the model in it"):
         load_model(tmp_path)
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match="not a SeqMelody checkpoint"):

@@ -211,6 +211,8 @@ def test_more_rounds_may_follow_but_no_other_lists(folder: Path, tmp_path: Path)
     more = replace(config, rounds=2)
     train_self_aligned(small_model(), folder, run, quick, more, trained=True)
     assert sorted(p.name for p in run.glob("round-*")) == ["round-1", "round-2"]
+    with pytest.raises(InputError, match="more than 1 rounds already"):
+        train_self_aligned(small_model(), folder, run, quick, config, trained=True)
     (folder / "0.txt").write_text("60 62 64 67")
     with pytest.raises(InputError, match="other lists or settings"):
         train_self_aligned(small_model(), folder, run, quick, more, trained=True)
@@ -236,6 +238,28 @@ def test_an_untrained_model_needs_short_recordings(folder: Path, tmp_path: Path)
     config = SelfAlignConfig(whole_seconds=1.0)
     with pytest.raises(InputError, match="--init"):
         train_self_aligned(small_model(), folder, tmp_path / "r", QUICK, config, trained=False)
+
+
+def test_a_list_of_another_recording_is_doubted_aloud(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the shipped model, which knows these tones."""
+    (folder / "1.txt").write_text("A2 F5 A2 F5")
+    label_recordings(read_lists(folder), load_model(), tmp_path, SelfAlignConfig(), by_rule=False)
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert "1.wav: only " in said
+    assert "of the 4 listed notes were found; is it the right list?" in said
+
+
+def test_a_recording_without_melody_teaches_silence(folder: Path, tmp_path: Path) -> None:
+    row = {"audio": str(folder / "0.wav"), "notes": []}
+    (folder / "set.jsonl").write_text(json.dumps(row) + "\n")
+    label_recordings(
+        read_lists(folder / "set.jsonl"), small_model(), tmp_path, SelfAlignConfig(), by_rule=False
+    )
+    (entry,) = read_lists(tmp_path / "labels.jsonl")
+    assert entry.notes == entry.pitches == ()
+    assert entry.audio.exists()
 
 
 BAD = [
@@ -286,7 +310,7 @@ def test_options_that_need_each_other(
     monkeypatch.setattr(sys, "argv", ["seqmelody", "train", "run", *options])
     with pytest.raises(SystemExit) as caught:
         main()
-    assert caught.value.code == 1
+    assert caught.value.code == 2  # the command makes no sense
     assert "--self-align" in capfd.readouterr().err
 
 

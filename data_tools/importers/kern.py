@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_tools.importers.entries import Item, LeftOut, Recording
+from data_tools.importers.entries import Faulty, Item, LeftOut, Recording
 from seqmelody.audio import find_audio
 from seqmelody.errors import InputError
 
@@ -20,13 +20,20 @@ MIDDLE_C = 60
 
 
 def kern(folder: Path) -> Iterator[Item]:
-    """Every recording that has a score of its name beside it."""
+    """Every recording that has a score of its name beside it; faulty where that is no melody."""
     for audio in find_audio(folder):
         score = audio.with_suffix(".krn")
         if score.exists():
-            yield Recording(audio, pitches=tuple(read_kern(score)))
+            yield _labelled(audio, score)
         else:
             yield LeftOut(str(audio), "no .krn beside it")
+
+
+def _labelled(audio: Path, score: Path) -> Item:
+    try:
+        return Recording(audio, pitches=tuple(read_kern(score)))
+    except InputError as error:
+        return Faulty(audio, error)
 
 
 def read_kern(path: Path) -> list[int]:

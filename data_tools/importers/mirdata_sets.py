@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from data_tools.importers.contours import contour_notes
-from data_tools.importers.entries import Item, LeftOut, hertz_to_pitch, listed
+from data_tools.importers.entries import Faulty, Item, LeftOut, hertz_to_pitch, listed
 from seqmelody.audio import SAMPLE_RATE, load
 from seqmelody.errors import InputError
 from seqmelody.notes import Note
@@ -80,12 +80,11 @@ def _item(
         return LeftOut(audio, "its audio is not in the folder")
     try:
         notes = read(track)
-    except InputError:
-        raise
+    except InputError as error:
+        return Faulty(Path(audio), error)
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise InputError(
-            f"{audio}: mirdata cannot read its labels ({error}); unpack the set again"
-        ) from None
+        reason = f"{audio}: mirdata cannot read its labels ({error}); unpack the set again"
+        return Faulty(Path(audio), InputError(reason))
     return listed(Path(audio), notes, audio, chord_share=chord_share)
 
 

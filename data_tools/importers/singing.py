@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_tools.importers.entries import Item, LeftOut, listed
+from data_tools.importers.entries import Faulty, Item, LeftOut, listed
 from seqmelody.audio import find_audio
 from seqmelody.errors import InputError
 from seqmelody.notes import Note
@@ -35,10 +35,13 @@ def ssvd(folder: Path) -> Iterator[Item]:
     """``train&valid/*.flac`` and ``test/*.flac``, each with a ``.txt`` of its notes beside it."""
     for audio in find_audio(folder):
         labels = audio.with_suffix(".txt")
-        if labels.exists():
-            yield listed(audio, _read_triples(labels), labels)
-        else:
+        if not labels.exists():
             yield LeftOut(str(audio), "no .txt beside it")
+            continue
+        try:
+            yield listed(audio, _read_triples(labels), labels)
+        except InputError as error:
+            yield Faulty(audio, error)
 
 
 def _read_labels(path: Path) -> dict[str, list[Note]]:

@@ -40,7 +40,13 @@ def train(
     ] = None,
     bank_share: Annotated[
         float | None,
-        typer.Option(metavar="SHARE", help="Of clips that come from --bank.", show_default="0.5"),
+        typer.Option(
+            metavar="SHARE",
+            min=0.0,
+            max=1.0,
+            help="Of clips that come from --bank.",
+            show_default="0.5",
+        ),
     ] = None,
     augment: Annotated[
         bool | None,
@@ -54,6 +60,8 @@ def train(
         float | None,
         typer.Option(
             metavar="SHARE",
+            min=0.0,
+            max=0.5,
             help="With --weak: of recordings, to judge by and not to train on.",
             show_default="0.15",
         ),

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from seqmelody.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,31 +36,33 @@ class Sources:
     transpose: int = 0
 
     def check(self, init: Path | None) -> None:
-        """Raise InputError for what does not go together."""
+        """Raise typer.BadParameter for what does not go together."""
         if self.manifest is not None and self.weak is not None:
-            raise InputError(
+            raise typer.BadParameter(
                 "--manifest and --weak are two ways to use lists; --weak adapts a model to them"
             )
         lists = self.manifest or self.weak
         if lists is None and self.bank is None:
-            raise InputError(
+            raise typer.BadParameter(
                 "training needs data: --bank DIR, --manifest FILE, both, or --weak DIR"
             )
         if self.self_align and self.manifest is None:
-            raise InputError("--self-align needs lists to align (--manifest)")
+            raise typer.BadParameter("--self-align needs lists to align (--manifest)")
         if self.transpose and not (self.self_align or self.weak):
-            raise InputError("--transpose needs --self-align or --weak")
+            raise typer.BadParameter("--transpose needs --self-align or --weak")
         if self.weak is not None and init is None:
-            raise InputError(
+            raise typer.BadParameter(
                 "--weak adapts a trained model: name it with --init (default is the shipped one); "
                 "to learn from lists alone use --manifest DIR --self-align 2"
             )
         if self.bank_share is not None and (self.bank is None or lists is None):
-            raise InputError("--bank-share needs two sources: --bank, and --manifest or --weak")
+            raise typer.BadParameter(
+                "--bank-share needs two sources: --bank, and --manifest or --weak"
+            )
         if self.augment is not None and lists is None:
-            raise InputError("--augment is for recordings: --manifest or --weak")
+            raise typer.BadParameter("--augment is for recordings: --manifest or --weak")
         if self.held_out is not None and self.weak is None:
-            raise InputError("--held-out needs --weak")
+            raise typer.BadParameter("--held-out needs --weak")
 
 
 def run(
@@ -78,7 +82,8 @@ def run(
     """Train in ``folder``, or go on there; return the path of the trained model.
 
     Raises:
-        InputError: no data, options that do not go together, or the folder belongs to a run with
+        typer.BadParameter: no data, or options that do not go together.
+        InputError: a recording or list cannot be trained on, or the folder belongs to a run with
             other settings.
         CheckpointError: ``init`` is no usable model.
     """
@@ -105,6 +110,7 @@ def run(
         from seqmelody.self_alignment import SelfAlignConfig, train_self_aligned
 
         rounds = SelfAlignConfig(rounds=self_align, transpose=transpose)
+        _check_lists(manifest, model, transpose)
         mix = _mixer(model, folder, sources, config.seed)
         trained = init is not None
         return train_self_aligned(model, manifest, folder, config, rounds, trained=trained, mix=mix)
@@ -138,6 +144,7 @@ def _adapt(
             "may forget other instruments",
             file=sys.stderr,
         )
+    _check_lists(weak, model, sources.transpose)
     mix = _mixer(model, folder, sources, config.train.seed)
     path = adapt(model, weak, folder, config, mix=mix)
     print(f"seqmelody: {summary(folder)}", file=sys.stderr)
@@ -151,19 +158,40 @@ def _listed(manifest: Path, model: MelodyModel) -> ManifestClips | ShardedClips:
     from seqmelody.shards import INDEX, ShardedClips
 
     if manifest.is_dir():
-        has_lists = any(manifest.rglob(f"*{LIST_SUFFIX}"))
-        if (manifest / INDEX).exists() or not has_lists:
+        if (manifest / INDEX).exists():
             return ShardedClips(manifest, model.vocabulary)
+        if not any(manifest.rglob(f"*{LIST_SUFFIX}")):
+            raise InputError(_nothing_listed(manifest))
     return ManifestClips(manifest, model.vocabulary)
+
+
+def _nothing_listed(folder: Path) -> str:
+    """What to say of a folder that holds neither shards nor lists."""
+    found = sorted(folder.glob("*.jsonl"))
+    if found:
+        return f"{folder}: a folder with a manifest in it; name that: {found[0]}"
+    return (
+        f"{folder}: holds no lists; write a note list x.txt beside each recording x.wav, or name a "
+        "manifest or a folder of shards"
+    )
+
+
+def _check_lists(source: Path, model: MelodyModel, transpose: int) -> None:
+    """Before anything claims the folder for them."""
+    from seqmelody.datasets import read_lists
+    from seqmelody.list_checks import check_recordings
+
+    check_recordings(read_lists(source), model, transpose=transpose)
 
 
 def _check(listed: ManifestClips | ShardedClips, model: MelodyModel) -> None:
     """Before the folder is claimed for them."""
     from seqmelody.datasets import ManifestClips
-    from seqmelody.mixing import MixConfig, check_recordings
+    from seqmelody.list_checks import check_recordings
+    from seqmelody.mixing import MixConfig
 
     if isinstance(listed, ManifestClips):
-        check_recordings(listed.entries, model, MixConfig())
+        check_recordings(listed.entries, model, whole_seconds=MixConfig().whole_seconds)
     else:
         listed.check_pitches()
 
