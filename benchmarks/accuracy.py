@@ -84,7 +84,7 @@ def accuracy(
     sweep = Sweep(
         tuple(names),
         tuple(folders),
-        tuple(choose(noises, NOISES, "--noises")),
+        tuple(choose(noises, NOISES, "--noises", may_be_empty=True)),
         tuple(decibels(snr)),
         (seed,),
     )

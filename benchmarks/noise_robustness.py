@@ -23,8 +23,8 @@ from rich.console import Console
 from benchmarks.clips import NO_MELODY, NOISES
 from benchmarks.measurement import Settings
 from benchmarks.noise_report import write_noise_report
-from benchmarks.options import choose, decibels, seeds, set_folders
-from benchmarks.peers import SYSTEMS, Options
+from benchmarks.options import choose, decibels, seeds, set_folders, torch_device
+from benchmarks.peers import ON_TORCH_DEVICES, SYSTEMS, Options
 from benchmarks.report import commit
 from benchmarks.rows import Journal, read_finished_and_part
 from benchmarks.sweep import Sweep, run_sweep
@@ -67,7 +67,13 @@ def run(
     model: Annotated[
         Path | None, typer.Option(help="SeqMelody checkpoint.", exists=True, dir_okay=False)
     ] = None,
-    device: Annotated[str, typer.Option(help="For systems on torch: cpu or cuda.")] = "cpu",
+    device: Annotated[
+        str,
+        typer.Option(
+            help=f"cpu, cuda or cuda:1, for {', '.join(ON_TORCH_DEVICES)}; the others run on the "
+            "processor."
+        ),
+    ] = "cpu",
     threads: Annotated[int, typer.Option(help="Threads of each system.", min=1)] = 1,
     jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
     clips: Annotated[
@@ -83,12 +89,12 @@ def run(
     sweep = Sweep(
         tuple(choose(systems, SYSTEMS, "--systems")),
         tuple(set_folders(sets, dev)),
-        tuple(choose(noises, NOISES, "--noises")),
+        tuple(choose(noises, NOISES, "--noises", may_be_empty=True)),
         tuple(decibels(snr)),
         tuple(seeds(seed_list)),
         clips,
     )
-    options = Options(model, threads, device)
+    options = Options(model, threads, torch_device(device, is_remote=ray is not None))
     # Read by the libraries under NumPy, Numba and torch when a worker imports them.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     try:

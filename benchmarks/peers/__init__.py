@@ -51,5 +51,14 @@ SYSTEMS: dict[str, Loader] = {
     "oracle": _oracle,
 }
 INFORMED = frozenset({"oracle"})  # measured only on sets whose clean samples are known
+ON_TORCH_DEVICES = ("crepe_tiny", "crepe_full", "pesto")  # heed Options.device
 
-__all__ = ["INFORMED", "SYSTEMS", "Loader", "NotInstalledError", "Options", "System"]
+__all__ = [
+    "INFORMED",
+    "ON_TORCH_DEVICES",
+    "SYSTEMS",
+    "Loader",
+    "NotInstalledError",
+    "Options",
+    "System",
+]

@@ -78,8 +78,8 @@ class Options:
     Attributes:
         model: SeqMelody checkpoint; the shipped one if None. Other systems ignore it.
         threads: processor threads a system may use.
-        device: of the systems that run on torch: ``cpu``, ``cuda``. Times of what runs on a GPU are
-            those of the processor that waits for it: compare times on ``cpu`` alone.
+        device: of the systems in ``ON_TORCH_DEVICES``: ``cpu``, ``cuda``. Times of what runs on a
+            GPU are those of the processor that waits for it: compare times on ``cpu`` alone.
     """
 
     model: Path | None = None
