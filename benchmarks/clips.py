@@ -1,6 +1,6 @@
 """The frozen clips, and the noisy conditions they are heard in.
 
-A set is a folder with ``manifest.jsonl`` (format: :mod:`seqmelody.datasets`). Noise is that of
+A set is a folder with ``manifest.jsonl`` (format: :mod:`seqmelody.manifests`). Noise is that of
 :mod:`seqmelody.evaluation`, which also defines SNR; besides the generated kinds there are
 ``ambience``, a folder of recordings, and ``babble``, several voices at once. The set ``no_melody``
 is made here: recordings in which any note recognised is a false one.
@@ -9,6 +9,7 @@ is made here: recordings in which any note recognised is a false one.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,7 @@ from benchmarks.babble import babble
 from benchmarks.peers.base import SAMPLE_RATE, FloatArray
 from seqmelody import InputError, Note
 from seqmelody.evaluation import NoiseMaker, add_noise
+from seqmelody.manifests import ManifestLine, read_entry, read_lines
 from seqmelody.noise import GENERATORS, Generator
 
 NOISE_GENERATORS: dict[str, Generator] = {**GENERATORS, "babble": babble}
@@ -77,29 +79,40 @@ def load_set(folder: Path) -> list[Clip]:
     manifest = folder / "manifest.jsonl"
     if not manifest.is_file():
         raise InputError(f"{manifest} is missing; name the folder of the sets with --dev")
-    lines = manifest.read_text(encoding="utf-8").splitlines()
-    return [_clip(folder, index, line) for index, line in enumerate(lines)]
+    clips = [_clip(manifest, index, line) for index, line in enumerate(read_lines(manifest))]
+    for name, times in Counter(clip.name for clip in clips).items():
+        if times > 1:
+            raise InputError(f"{manifest}: names {name} {times} times; leave one line of it")
+    return clips
 
 
-def _clip(folder: Path, index: int, line: str) -> Clip:
-    try:
-        entry = json.loads(line)
-        notes = sorted((Note(*note) for note in entry["notes"]), key=lambda n: n.onset)
-        name = str(entry["audio"])
-    except (ValueError, KeyError, TypeError) as error:
+def _clip(manifest: Path, index: int, line: ManifestLine) -> Clip:
+    notes = read_entry(manifest, line).all_notes
+    if notes is None:
         raise InputError(
-            f"{folder / 'manifest.jsonl'}, line {index + 1}: no clip with timed notes ({error!r}); "
+            f"{manifest}, line {line.number}: not every note has its times; "
             'write {"audio": ..., "notes": [[onset, offset, pitch], ...]}'
-        ) from None
-    bank = folder / entry["samples"] if "samples" in entry else None
-    return Clip(folder.name, index, name, read_mono(folder / name), notes, bank)
+        )
+    folder, data = manifest.parent, json.loads(line.text)
+    name, bank = data["audio"], data.get("samples")  # the name as it is written: noise follows it
+    if not isinstance(bank, str | None):
+        raise InputError(f'{manifest}, line {line.number}: "samples" names no file; leave it out')
+    samples = read_mono(folder / name)
+    return Clip(
+        folder.name, index, name, samples, list(notes), None if bank is None else folder / bank
+    )
 
 
 def read_mono(path: Path) -> FloatArray:
     """Samples of a 16 kHz mono file, shape (samples,). Raises InputError for any other."""
     if not path.is_file():
         raise InputError(f"{path} is missing")
-    samples, rate = soundfile.read(path, dtype="float32")
+    try:
+        samples, rate = soundfile.read(path, dtype="float32")
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{path}: no audio that can be read ({error.error_string})") from None
+    if not len(samples):
+        raise InputError(f"{path} holds no sound; take it out of the manifest")
     if rate != SAMPLE_RATE or samples.ndim != 1:
         raise InputError(f"{path} is not 16 kHz mono; convert it first")
     return np.asarray(samples, dtype=np.float32)
@@ -139,11 +152,18 @@ class NoiseBench:
         return self._maker.make(name, len(clip.samples), key, clip.index)
 
     def apply(self, clip: Clip, condition: Condition) -> FloatArray:
-        """The clip's samples under a condition, shape (samples,), within -1..1."""
+        """The clip's samples under a condition, shape (samples,), within -1..1.
+
+        Raises:
+            InputError: the clip or its noise is silent where notes are; the message names it.
+        """
         if condition.snr_db is None:
             return clip.samples
         added = self.noise(clip, condition.noise)
-        return add_noise(clip.samples, added, condition.snr_db, clip.notes)
+        try:
+            return add_noise(clip.samples, added, condition.snr_db, clip.notes)
+        except InputError as error:
+            raise InputError(f"{clip.set_name}/{clip.name} in {condition.noise}: {error}") from None
 
 
 @lru_cache
