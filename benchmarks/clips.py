@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from seqmelody.noise import GENERATORS, Generator
 
 NOISE_GENERATORS: dict[str, Generator] = {**GENERATORS, "babble": babble}
 NOISES = ("ambience", *NOISE_GENERATORS)
+FINGERPRINT_DIGITS = 8  # hexadecimal
 NO_MELODY = "no_melody"
 NO_MELODY_KINDS = ("silence", "white", "pink", "ambience", "babble")
 NO_MELODY_CLIPS = 4  # of each kind
@@ -58,6 +60,13 @@ class Clip:
     def seconds(self) -> float:
         """Length of the audio."""
         return len(self.samples) / SAMPLE_RATE
+
+    def fingerprint(self) -> str:
+        """Changes with the sound and with the notes: rows tell by it what they are of."""
+        notes = np.array([(n.onset, n.offset, n.pitch) for n in self.notes], dtype=np.float64)
+        digest = sha256(self.samples.tobytes())
+        digest.update(notes.tobytes())
+        return digest.hexdigest()[:FINGERPRINT_DIGITS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class Task:
     noise: str
     snrs_db: tuple[float | None, ...]
     seed: int
+    fingerprint: str  # of the clip
 
 
 def measure(task: Task, settings: Settings) -> list[Row]:
@@ -113,6 +114,7 @@ def _row(
         compute_seconds=compute_seconds,
         commit=settings.commit,
         failure=failure,
+        fingerprint=task.fingerprint,
         **measures,  # type: ignore[arg-type]
     )
 

@@ -51,6 +51,7 @@ class Row:
     conpoff_f1: float = math.nan
     commit: str = ""
     failure: str = ""
+    fingerprint: str = ""  # of the clip's sound and notes; rows of before have none
 
     @property
     def key(self) -> Key:
@@ -203,9 +204,15 @@ def _parse(text: str) -> list[Row]:
         "float | None": lambda text: float(text) if text else None,
     }
     columns = {f.name: parse[str(f.type)] for f in fields(Row)}
+    records = list(csv.DictReader(io.StringIO(text)))
+    for record in records:
+        if (
+            record.get("fingerprint", "") is None
+        ):  # a line of before that column, under a new header
+            del record["fingerprint"]
     return [
         Row(**{name: columns[name](value) for name, value in record.items()})  # type: ignore[arg-type]
-        for record in csv.DictReader(io.StringIO(text))
+        for record in records
     ]
 
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.clips import Clip, cached_set
 from benchmarks.measurement import Settings, Task, clip_of, system
 from benchmarks.peers import INFORMED, NotInstalledError, Options
-from benchmarks.rows import Journal
+from benchmarks.rows import DECIMALS, Journal, Key, Row
 from benchmarks.workers import Share
 
 
@@ -36,10 +36,11 @@ class Sweep:
             clips = cached_set(folder, settings.ambience)
             for index in spread(len(clips), self.clips):
                 clip = clips[index]
+                mark = clip.fingerprint()
                 for noise, snrs_db, seed in self._conditions(clip):
                     for name, version in versions.items():
                         if name not in INFORMED or clip.sample_bank is not None:
-                            yield Task(name, version, folder, index, noise, snrs_db, seed)
+                            yield Task(name, version, folder, index, noise, snrs_db, seed, mark)
 
     def _conditions(self, clip: Clip) -> Iterator[tuple[str, tuple[float | None, ...], int]]:
         # The clean clip knows no seed, and where there is no melody there is no SNR.
@@ -61,15 +62,20 @@ def run_sweep(
 ) -> None:
     """Measure what the journal lacks, and finish it.
 
-    A row is measured again if the system's version has changed since. Systems that are not
-    installed are left out with a line that says so.
+    A row is measured again if the system's version or the clip has changed since. Systems that are
+    not installed are left out with a line that says so.
     """
     versions = installed_versions(sweep.systems, settings.options, console)
-    tasks = [
-        missing
-        for task in sweep.tasks(settings, versions)
-        if (missing := _missing(task, settings, journal)).snrs_db
-    ]
+    wanted = list(sweep.tasks(settings, versions))
+    tasks = [t for task in wanted if (t := _missing(task, settings, journal)).snrs_db]
+    total, left = (sum(len(task.snrs_db) for task in some) for some in (wanted, tasks))
+    old = sum(journal.find(key) is not None for task in tasks for key in _keys(task, settings))
+    again = f"; {old} are of another version of their system or clip: these are measured again"
+    console.print(
+        f"{total - left} of {total} rows are there already{again if old else ''}",
+        highlight=False,
+        soft_wrap=True,
+    )
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -78,7 +84,7 @@ def run_sweep(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("measuring", total=sum(len(t.snrs_db) for t in tasks))
+        bar = progress.add_task("measuring", total=left)
         for rows in share(tasks, settings):
             journal.append(rows)
             progress.advance(bar, len(rows))
@@ -99,11 +105,27 @@ def installed_versions(
 
 
 def _missing(task: Task, settings: Settings, journal: Journal) -> Task:
-    """The part of a task that was not measured yet."""
+    """The part of a task that was not measured yet, or not as system and clip are now."""
     clip = clip_of(task, settings)
+    keys = zip(task.snrs_db, _keys(task, settings), strict=True)
+    missing = (snr for snr, key in keys if not _is_of(journal.find(key), task, clip))
+    return replace(task, snrs_db=tuple(missing))
 
-    def is_missing(snr: float | None) -> bool:
-        row = journal.find((task.system, clip.set_name, clip.name, task.noise, snr, task.seed))
-        return row is None or row.version != task.version
 
-    return replace(task, snrs_db=tuple(filter(is_missing, task.snrs_db)))
+def _keys(task: Task, settings: Settings) -> list[Key]:
+    """Of a task's rows, an SNR each."""
+    clip = clip_of(task, settings)
+    return [
+        (task.system, clip.set_name, clip.name, task.noise, snr, task.seed) for snr in task.snrs_db
+    ]
+
+
+def _is_of(row: Row | None, task: Task, clip: Clip) -> bool:
+    """Whether a row is there and of the very system and clip."""
+    return (
+        row is not None
+        and row.version == task.version
+        and row.reference_notes == len(clip.notes)
+        and round(row.audio_seconds, DECIMALS) == round(clip.seconds, DECIMALS)
+        and row.fingerprint in ("", task.fingerprint)  # rows of before the column have none
+    )

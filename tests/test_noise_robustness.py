@@ -322,8 +322,8 @@ def test_a_system_looks_alike_in_all_panels() -> None:
 def test_old_files_are_read_and_foreign_ones_are_not(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     write_csv(path, [row()])
-    lines = [line.rsplit(",", 3)[0] for line in path.read_text().splitlines()]
-    path.write_text("\n".join(lines) + "\n")  # without the three newest columns
+    lines = [line.rsplit(",", 4)[0] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(lines) + "\n")  # without the four newest columns
     assert read_csv(path)[0].failure == ""
     path.write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="no CSV of this benchmark"):
