@@ -10,6 +10,7 @@ are paired: what both runs measured with the same seed was of the same samples.
 from __future__ import annotations
 
 import csv
+import math
 from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
@@ -48,6 +49,8 @@ class Change(NamedTuple):
     high: float
 
     def __str__(self) -> str:
+        if math.isnan(self.before):
+            return "– | – | –"
         change = f"{self.after - self.before:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
         return f"{self.before:.1f} | {self.after:.1f} | {change}"
 
@@ -124,7 +127,8 @@ def _change(
 ) -> Change:
     """Of a rate: the interval is that of the difference, since the clips are the same."""
     _, low, high = rate_interval((new - old).tolist(), bases.tolist(), resamples=RESAMPLES)
-    before, after = (float(counts.sum() / bases.sum()) for counts in (old, new))
+    total = float(bases.sum()) or math.nan  # no rate where there is no note
+    before, after = (float(counts.sum()) / total for counts in (old, new))
     return Change(100 * before, 100 * after, 100 * low, 100 * high)
 
 

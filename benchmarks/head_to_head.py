@@ -7,6 +7,7 @@ little beside theirs. Differences are therefore paired, with bootstrap intervals
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def _match(set_name: str, other: str, pairs: Sequence[Pair]) -> Match:
     for one, two in pairs:
         difference[one.clip] += one.edits.errors - two.edits.errors
         notes[one.clip] += one.reference_notes
-    total = sum(notes.values())
+    total = sum(notes.values()) or math.nan  # no rate where there is no note
     return Match(
         set_name,
         other,
@@ -111,5 +112,8 @@ def _match(set_name: str, other: str, pairs: Sequence[Pair]) -> Match:
 
 
 def _rates(match: Match) -> tuple[str, str, str]:
+    rates = percent(match.other_rate), percent(match.own_rate)
+    if math.isnan(match.difference.value):
+        return *rates, "–"
     value, low, high = (f"{100 * share:+.1f}" for share in match.difference)
-    return percent(match.other_rate), percent(match.own_rate), f"{value} [{low}, {high}]"
+    return *rates, f"{value} [{low}, {high}]"

@@ -7,6 +7,7 @@ Bootstrap, 1993, ch. 13: the percentile interval).
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -30,12 +31,14 @@ class Interval(NamedTuple):
 def rate_interval(
     counts: Sequence[float], bases: Sequence[float], *, seed: int = 0, resamples: int = RESAMPLES
 ) -> Interval:
-    """Interval of sum(counts) / sum(bases).
+    """Interval of sum(counts) / sum(bases); NaN where the bases are all 0.
 
     Args:
         counts: errors of each clip.
-        bases: reference notes of each clip; their sum must not be 0.
+        bases: reference notes of each clip.
     """
+    if not any(bases):  # recordings without a note alone
+        return Interval(math.nan, math.nan, math.nan)
     count, base = np.asarray(counts, dtype=np.float64), np.asarray(bases, dtype=np.float64)
     rng = np.random.default_rng(seed)
     # How often each clip is drawn, shape (resamples, clips).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -114,6 +115,8 @@ def _rate(rows: list[Row]) -> str:
     if not rows:
         return "–"
     value, low, high = error_interval(rows)
+    if math.isnan(value):
+        return "–"
     return f"{percent(value)} ({percent(low)} to {percent(high)})"
 
 

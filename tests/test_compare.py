@@ -22,6 +22,12 @@ def test_changes_by_hand() -> None:
     assert error.low <= -5.0 <= error.high <= 0.0
 
 
+def test_there_is_no_rate_without_notes() -> None:
+    error, f1 = changes([(Result(2, 0, 0.0), Result(1, 0, 0.0))])
+    assert str(error) == "– | – | –"
+    assert str(f1).startswith("0.0 | 0.0 | +0.0")
+
+
 def test_the_interval_covers_what_it_should() -> None:
     """Differences of known mean and deviation: the interval is near mean ± 1.96 s / √n."""
     rng = np.random.default_rng(0)
