@@ -122,6 +122,8 @@ def report(
     """Make report.md and PNG figures of a CSV."""
     try:
         rows = read_finished_and_part(csv)
+        if not rows and not csv.exists():
+            raise InputError(f"{csv}: no such file; check the path, or measure with run first")
         if not rows:
             raise InputError(f"{csv}: holds no rows; measure with the run command first")
         written = write_noise_report(output or csv.parent, rows)

@@ -13,7 +13,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 from seqmelody import InputError, OutputError
@@ -21,6 +21,7 @@ from seqmelody.evaluation import Score
 from seqmelody.metrics import EditCounts, RepeatCounts
 
 DECIMALS = 5
+UNFIT = (KeyError, ValueError, TypeError, csv.Error)  # what parsing other text raises
 Key = tuple[str, str, str, str, float | None, int]
 
 
@@ -126,8 +127,19 @@ def read_csv(path: Path) -> list[Row]:
         return _parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    except (KeyError, ValueError, TypeError) as error:
-        raise InputError(f"{path} is no CSV of this benchmark ({error}); measure anew") from None
+    except (_HeaderError, UnicodeDecodeError):
+        raise InputError(
+            f"{path} is not a table of this benchmark; name a CSV that its run command wrote"
+        ) from None
+    except UNFIT as error:
+        raise InputError(
+            f"{path}: a row is not of this benchmark ({error}); remove that row, or measure anew "
+            "into another file"
+        ) from None
+
+
+class _HeaderError(ValueError):
+    """The first line does not name the columns of rows."""
 
 
 class Journal:
@@ -167,7 +179,11 @@ class Journal:
 
 
 def read_finished_and_part(path: Path) -> list[Row]:
-    """Rows of a CSV and of an unfinished run beside it, later ones last."""
+    """Rows of a CSV and of an unfinished run beside it, later ones last; none if neither is there.
+
+    Raises:
+        InputError: another file is there.
+    """
     part = path.with_name(path.name + ".part")
     rows = read_csv(path) if path.exists() else []
     if part.exists():
@@ -176,7 +192,7 @@ def read_finished_and_part(path: Path) -> list[Row]:
             write_whole(part, whole + end)
         try:
             rows += _parse(_header() + whole + end)
-        except (KeyError, ValueError, TypeError) as error:
+        except UNFIT as error:
             raise InputError(
                 f"{part} is of another version of this benchmark ({error}); remove it"
             ) from None
@@ -204,7 +220,7 @@ def _parse(text: str) -> list[Row]:
         "float | None": lambda text: float(text) if text else None,
     }
     columns = {f.name: parse[str(f.type)] for f in fields(Row)}
-    records = list(csv.DictReader(io.StringIO(text)))
+    records = list(_records(text))
     for record in records:
         if (
             record.get("fingerprint", "") is None
@@ -214,6 +230,20 @@ def _parse(text: str) -> list[Row]:
         Row(**{name: columns[name](value) for name, value in record.items()})  # type: ignore[arg-type]
         for record in records
     ]
+
+
+def _records(text: str) -> csv.DictReader[str]:
+    """Rows under their header; none of an empty file. Raises _HeaderError if that is another's."""
+    records = csv.DictReader(io.StringIO(text))
+    try:
+        names = records.fieldnames
+    except csv.Error:
+        raise _HeaderError from None
+    known = {f.name for f in fields(Row)}
+    needed = {f.name for f in fields(Row) if f.default is MISSING}
+    if names is not None and not needed <= set(names) <= known:
+        raise _HeaderError
+    return records
 
 
 def make_folder(path: Path) -> None:

@@ -326,7 +326,7 @@ def test_old_files_are_read_and_foreign_ones_are_not(tmp_path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")  # without the four newest columns
     assert read_csv(path)[0].failure == ""
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="no CSV of this benchmark"):
+    with pytest.raises(InputError, match="not a table of this benchmark"):
         read_csv(path)
 
 

@@ -6,11 +6,15 @@ import math
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from benchmarks.accuracy import app as accuracy
 from benchmarks.head_to_head import losses, match_table
 from benchmarks.intervals import rate_interval
 from benchmarks.noise_report import snr_table, write_noise_report
-from benchmarks.rows import Row
+from benchmarks.noise_robustness import app as noise_robustness
+from benchmarks.rows import Journal, Row, read_csv, write_csv
+from seqmelody import InputError
 
 
 def row(system: str, clip: str, notes: int, estimated: int, set_name: str = "set") -> Row:
@@ -41,3 +45,65 @@ def test_a_report_of_recordings_without_notes_is_written(tmp_path: Path, rows: l
     assert "| set | rules | 1 | – |" in text
     assert "nan" not in text
     assert all(path.stat().st_size > 1000 for path in figures)
+
+
+MANIFEST = '{"audio": "a.flac", "notes": [[0.1, 0.4, 60]]}\n'
+FOREIGN = {
+    "manifest.jsonl": MANIFEST.encode(),
+    "long.jsonl": f'{{"audio": "{"a" * 200_000}"}}\n'.encode(),  # more than a field may hold
+    "other.csv": b"system,reading,seed\na,b,1\n",
+    "newer.csv": b"",  # see below
+    "picture.png": b"\x89PNG\r\n\x1a\n",
+}
+
+
+@pytest.fixture(params=FOREIGN)
+def foreign(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / str(request.param)
+    path.write_bytes(FOREIGN[path.name])
+    if path.name == "newer.csv":
+        write_csv(path, WITHOUT_NOTES)
+        path.write_text("colour," + path.read_text())
+    return path
+
+
+def one_error(output: str) -> str:
+    assert "Traceback" not in output
+    (line,) = (line for line in output.splitlines() if line.startswith("error: "))
+    return line
+
+
+def test_a_file_of_another_kind_is_no_table(foreign: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(noise_robustness, ["report", str(foreign)])
+    assert result.exit_code == 1
+    assert f"{foreign} is not a table of this benchmark" in one_error(result.output)
+
+
+def test_nor_can_it_be_used_again(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    manifest = tmp_path / "mine" / "manifest.jsonl"
+    manifest.write_text(MANIFEST)
+    options = ["--sets", "mine", "--systems", "rules", "--reuse", str(manifest)]
+    options += ["--dev", str(tmp_path), "--output", str(tmp_path / "output")]
+    result = CliRunner().invoke(accuracy, options)
+    assert result.exit_code == 1
+    assert "is not a table of this benchmark" in one_error(result.output)
+
+
+def test_a_report_of_nothing_says_what_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    result = CliRunner().invoke(noise_robustness, ["report", str(path)])
+    assert f"{path}: no such file" in one_error(result.output)
+    write_csv(path, [])
+    result = CliRunner().invoke(noise_robustness, ["report", str(path)])
+    assert f"{path}: holds no rows" in one_error(result.output)
+
+
+def test_a_spoilt_row_is_another_matter_and_an_empty_file_a_start(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    write_csv(path, WITHOUT_NOTES)
+    path.write_text(path.read_text() + "rules,1,set\n")
+    with pytest.raises(InputError, match="a row is not of this benchmark"):
+        read_csv(path)
+    path.write_text("")
+    assert Journal(path).rows == []
