@@ -97,7 +97,7 @@ def accuracy(
         rows = list(_of_sweep(journal.rows, sweep))
         write_whole(output / "table.md", table(rows))
     except SeqMelodyError as error:
-        console.print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
+        console.print(f"error: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
         raise typer.Exit(1) from None
     if not {row.system for row in rows} & set(names):
         raise typer.Exit(1)

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from benchmarks.accuracy import app as accuracy
 from benchmarks.clips import Condition, NoiseBench, load_set
 from benchmarks.noise_robustness import app
 from seqmelody import InputError, Note
@@ -77,3 +78,9 @@ def test_a_sweep_of_an_unfit_set_ends_in_one_line(
     assert isinstance(result.exception, SystemExit)
     (line,) = (line for line in result.output.splitlines() if line.startswith("error: "))
     assert "set/" in line
+
+
+def test_brackets_of_a_message_are_printed(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "set", "{")
+    options = ["--sets", f"{folder}/", "--systems", "rules", "--output", str(tmp_path / "out")]
+    assert '"notes": [[onset, offset, pitch], ...]' in CliRunner().invoke(accuracy, options).output
