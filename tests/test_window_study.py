@@ -1,8 +1,10 @@
 """The study of windows: its parts against their definitions, and all of it in miniature."""
 
 import csv
+import json
 import re
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,8 @@ from benchmarks.window_study.data import (
     TrainClips,
     compose_test,
     compose_train,
-    held_out_names,
 )
+from benchmarks.window_study.instruments import held_out_names
 from benchmarks.window_study.learning import NETWORKS, Budget, clip_order, learn
 from benchmarks.window_study.networks import (
     RawNetwork,
@@ -49,11 +51,34 @@ def noise(clips: int, seconds: float, seed: int = 0) -> torch.Tensor:
     return 0.1 * torch.randn(clips, round(seconds * 16_000), generator=generator)
 
 
-def test_programs_share_their_fate_across_soundfonts() -> None:
-    names = [f"{font}/{program:03d}" for font in "ab" for program in range(50)]
-    chosen = held_out_names(names)
-    assert len(chosen) == 20
+def test_instruments_that_share_samples_share_their_fate() -> None:
+    """A violin is a fiddle in both SoundFonts, and a horn is a horn whoever recorded it."""
+    fonts = [f"{font}/{program:03d}" for font in "ab" for program in range(128)]
+    folders = [f"npm/{name}" for name in ("french-horn", "violin", "flute", "guitar-nylon")]
+    folders += ["notes/french_horn", "notes/flute", "notes/cor_anglais", "notes/guitar"]
+    chosen = held_out_names([*fonts, *folders])
     assert {n[2:] for n in chosen if n[0] == "a"} == {n[2:] for n in chosen if n[0] == "b"}
+    for together in (
+        [*(f"a/{p:03d}" for p in range(40, 56)), "b/110", "npm/violin"],
+        [*(f"a/{p:03d}" for p in range(56, 62)), "npm/french-horn", "notes/french_horn"],
+        [*(f"a/{p:03d}" for p in (62, 63, *range(80, 104)))],
+        [*(f"a/{p:03d}" for p in range(64, 72)), "notes/cor_anglais"],
+        [*(f"a/{p:03d}" for p in range(8, 16)), "a/108"],
+        ["a/073", "npm/flute", "notes/flute"],
+        ["a/024", "npm/guitar-nylon", "notes/guitar"],
+    ):
+        assert len({name in chosen for name in together}) == 1, together
+    assert {"a/024", "a/073"} <= chosen
+    assert not {"a/000", "a/040", "a/056"} & chosen
+
+
+def test_generated_timbres_are_no_programs_and_a_fifth_of_them_is_held_out() -> None:
+    tones = [f"tones/{number:03d}" for number in range(60)]
+    fonts = [f"a/{number:03d}" for number in range(60)]
+    chosen = held_out_names(tones)
+    assert len(chosen) == 12
+    assert held_out_names([*fonts, *tones]) & {*tones} == chosen
+    assert chosen != {f"tones/{name[2:]}" for name in held_out_names(fonts)}
 
 
 def test_instruments_to_learn_from_and_to_test_on_are_apart(bank: Path) -> None:
@@ -205,8 +230,11 @@ def test_the_combiners_of_the_shipped_weights(bank: Path, tmp_path: Path) -> Non
 def test_results_of_other_settings_are_not_mixed(bank: Path, tmp_path: Path) -> None:
     folder = tmp_path / "quick"
     folder.mkdir()
-    (folder / "settings.json").write_text("{}")
+    old = asdict(command.quick(command.Settings(str(bank), "noise", "white", 24, 2, 2, 3, 4)))
+    del old["held_out"]  # rows of before it was whole families
+    (folder / "settings.json").write_text(json.dumps(old, indent=1) + "\n")
     options = ["--quick", "--bank", str(bank), "--output", str(tmp_path)]
+    options += ["--ambience", "noise", "--noises", "white"]
     result = CliRunner().invoke(APP, options)
     assert result.exit_code == 1
     assert "choose another --output" in result.output

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.clips import Clip
+from benchmarks.window_study.instruments import held_out_names
 from seqmelody.acoustics import AcousticsConfig
 from seqmelody.audio import SAMPLE_RATE
 from seqmelody.banks import FULL_SCALE
@@ -23,7 +22,6 @@ VOCABULARY = Vocabulary(60, 83)  # two octaves, C4 to B5
 HOP = FeatureConfig().hop  # samples between the middles of two windows
 HOP_SECONDS = HOP / SAMPLE_RATE
 SILENT_SHARE = 0.04  # of the clips to train on; the first seed had it
-HELD_OUT = 5  # every fifth instrument is for the test
 UNSPOILT = AcousticsConfig(
     clean_share=1, room_share=0, colour_share=0, band_limit_share=0,
     clip_share=0, codec_share=0, dropout_share=0,
@@ -103,15 +101,3 @@ def _restrict(data: ComposedClips, *, held_out: bool) -> None:
     )
     if not len(data.struck) and not len(data.sustained):
         raise InputError("the bank has too few instruments to hold some out; use a larger one")
-
-
-def held_out_names(names: Sequence[str]) -> set[str]:
-    """Every fifth instrument by a checksum; SoundFonts that share a program share its fate, since
-    they may share its samples."""
-    programs = sorted({_program(name) for name in names}, key=lambda p: (zlib.crc32(p.encode()), p))
-    chosen = set(programs[::HELD_OUT])
-    return {name for name in names if _program(name) in chosen}
-
-
-def _program(name: str) -> str:
-    return name.rsplit("/", 1)[-1]
