@@ -6,6 +6,7 @@ import os
 import struct
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import torch
 
 from seqmelody.audio import SAMPLE_RATE, find_audio, from_array, load
 from seqmelody.errors import InputError
+from seqmelody.truncation import is_cut_off
 
 
 def tone(frequency: float, seconds: float, sample_rate: int, amplitude: float = 0.5) -> np.ndarray:
@@ -236,15 +238,90 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
         os.close(reader)
 
 
-@pytest.mark.parametrize("kind", ["wav", "wavex", "mp3", "ogg", "flac"])
-def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("share", [0.5, 0.95])
+@pytest.mark.parametrize(
+    "kind", ["wav", "wavex", "mp3", "ogg", "flac", "aiff", "au", "w64", "rf64", "caf"]
+)
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, kind: str, share: float) -> None:
     path = tmp_path / "cut"
     soundfile.write(path, tone(440, 4, 44100), 44100, format=kind)
     load(path)
     data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2])
+    path.write_bytes(data[: round(len(data) * share)])
+    # Half a CAF is no CAF to libsndfile.
+    with pytest.raises(InputError, match="not audio" if (kind, share) == ("caf", 0.5) else "cut"):
+        load(path)
+
+
+@pytest.mark.parametrize(("kind", "endian"), [("wav", "BIG"), ("aiff", "LITTLE"), ("au", "LITTLE")])
+def test_a_cut_is_seen_in_the_other_byte_order(tmp_path: Path, kind: str, endian: str) -> None:
+    path = tmp_path / "cut"
+    soundfile.write(path, tone(440, 1, 16000), 16000, "PCM_16", endian, kind)
+    assert len(load(path)) == 16000
+    path.write_bytes(path.read_bytes()[:16000])
     with pytest.raises(InputError, match="cut off"):
         load(path)
+
+
+@pytest.mark.parametrize("n_samples", [101, 9000])  # odd sizes are padded, some subtypes in blocks
+@pytest.mark.parametrize(
+    "kind", ["wav", "wavex", "aiff", "au", "w64", "rf64", "caf", "ogg", "mp3", "flac"]
+)
+def test_no_whole_file_is_taken_for_a_cut_one(tmp_path: Path, kind: str, n_samples: int) -> None:
+    path = tmp_path / "whole"
+    for subtype in soundfile.available_subtypes(kind):
+        try:
+            soundfile.write(path, tone(440, n_samples / 8000, 8000), 8000, subtype, format=kind)
+        except (soundfile.LibsndfileError, TypeError):  # it reads but does not write the subtype
+            continue
+        if subtype in ("DWVW_16", "DWVW_24"):  # libsndfile cannot read what it wrote
+            continue
+        assert len(load(path)) >= n_samples
+
+
+def id3_tag(n_bytes: int) -> bytes:
+    """An ID3v2 tag that holds a cover; its sizes have seven bits a byte."""
+    size, inner = (
+        bytes(n >> shift & 0x7F for shift in (21, 14, 7, 0)) for n in (n_bytes, n_bytes - 10)
+    )
+    picture = b"\0image/jpeg\0\3\0".ljust(n_bytes - 10, b"x")
+    return b"ID3\4\0\0" + size + b"APIC" + inner + b"\0\0" + picture
+
+
+def test_a_cut_mp3_with_a_large_cover_is_refused(tmp_path: Path) -> None:
+    """Its length tag lies after the cover."""
+    path = tmp_path / "take.mp3"
+    soundfile.write(path, tone(440, 4, 44100), 44100)
+    data = path.read_bytes()
+    path.write_bytes(id3_tag(200_000) + data)
+    assert len(load(path)) == 4 * SAMPLE_RATE
+    path.write_bytes(id3_tag(200_000) + data[: len(data) // 2])
+    with pytest.raises(InputError, match="cut off"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "stated"),
+    [
+        ("aiff", 42, struct.pack(">I", 0x7F000000 + 8)),  # as SoX writes into a pipe
+        ("au", 8, b"\xff" * 4),
+        ("w64", 96, struct.pack("<Q", 2**63 - 1)),  # as FFmpeg does
+        ("rf64", 28, b"\xff" * 8),
+        ("rf64", 28, bytes(8)),
+        ("caf", 4084, b"\xff" * 8),
+    ],
+)
+def test_streams_that_state_no_length_are_not_cut(
+    tmp_path: Path, kind: str, at: int, stated: bytes
+) -> None:
+    path = tmp_path / "stream"
+    soundfile.write(path, tone(440, 1, 16000), 16000, "PCM_16", format=kind)
+    data = bytearray(path.read_bytes())
+    data[at : at + len(stated)] = stated
+    path.write_bytes(data)
+    opened = SimpleNamespace(format=kind.upper())  # libsndfile itself refuses some of these
+    with path.open("rb") as file:
+        assert not is_cut_off(file, opened)
 
 
 def test_a_wav_header_may_overstate_its_length(tmp_path: Path) -> None:
