@@ -4,9 +4,9 @@ Files are read, mixed and resampled block by block, so memory grows with the res
 the file: an hour of 44.1 kHz stereo peaks near the 230 MB of its 16 kHz mono waveform.
 
 Full scale is -1..1. Integers are divided by their full range (unsigned ones are offset binary, as
-in 8-bit WAV); floats are taken as they are. Mixing is the plain mean of the channels, so a dead
-channel halves the level and loses nothing. Where channels are in opposite phase and cancel, the
-loudest is taken alone.
+in 8-bit WAV), and refused where they cannot fill it; floats are taken as they are. Mixing is the
+plain mean of the channels, so a dead channel halves the level and loses nothing. Where channels
+are in opposite phase and cancel, the loudest is taken alone.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ MAX_SAMPLE_RATE = 1_000_000  # Hz; above, the header is damaged
 BLOCK_SAMPLES = 2**17  # read at once, all channels together
 MAX_RESERVED = 2**26  # samples, 70 min at 16 kHz; headers that claim more are believed as they fill
 CANCELLED = 0.01  # of the channels' power left in their mean (-20 dB): they cancel
+FAINTEST_INT16 = 2**8  # peak; what lies below in an int32 may be the noise of a silent one
 QUALITY = "HQ"  # soxr: 20 bits, pass band to 91 % of Nyquist
 AUDIO_SUFFIXES = frozenset(
     {".aif", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".w64", ".wav"}
@@ -97,8 +98,8 @@ def from_array(
         Waveform, shape (samples,), at ``target_rate``; it may share memory with ``audio``.
 
     Raises:
-        InputError: no sample rate or one out of range, not a numeric array, an unreasonable
-            shape, no samples, NaN or infinite samples.
+        InputError: no sample rate or one out of range, not a numeric array, integers of 64 bits or
+            16-bit samples in 32, an unreasonable shape, no samples, NaN or infinite samples.
     """
     if sample_rate is None:
         raise InputError("audio array: its sample rate is unknown; pass sample_rate=")
@@ -309,6 +310,7 @@ def _as_numpy(audio: Any) -> NDArray[Any]:
 def _to_float(array: NDArray[Any]) -> FloatArray:
     """Samples as float32, shape kept; integers scaled to -1..1."""
     if array.dtype.kind in "iu":
+        _check_full_range(array)
         half_range = 2.0 ** (8 * array.dtype.itemsize - 1)
         # float32 holds 16 bits exactly; more bits need float64 while the middle is taken off.
         scaled = array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
@@ -323,3 +325,24 @@ def _to_float(array: NDArray[Any]) -> FloatArray:
     if not np.isfinite(samples).all():
         raise InputError("audio array: holds NaN or infinite samples; clean it first")
     return samples
+
+
+def _check_full_range(array: NDArray[Any]) -> None:
+    """Raise InputError for integers of a wider type than their samples: they would be silence.
+
+    An int32 of no more than 16 bits lies below -90 dBFS, where no recording has its peak. Samples
+    of 24 bits, shifted up to 32, may well be as soft, in silence: their lowest byte is empty.
+    """
+    if array.dtype.itemsize == 8:
+        raise InputError(
+            f"audio array: no sound has {array.dtype} samples; "
+            "pass int16, int32 of full range, or floats in -1..1"
+        )
+    if array.dtype.itemsize == 4:
+        signed = array.astype(np.int32, copy=False)  # of a uint32, silence lies at the other end
+        peak = max(-int(signed.min()), int(signed.max()))
+        if FAINTEST_INT16 <= peak < 2**16 and (signed & 0xFF).any():
+            raise InputError(
+                f"audio array: {array.dtype} whose samples fill 16 bits only; "
+                "pass them as int16, or as floats in -1..1"
+            )

@@ -334,6 +334,33 @@ def test_a_wav_header_may_overstate_its_length(tmp_path: Path) -> None:
     assert len(load(path)) == 16000
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.int32, np.uint32])
+@pytest.mark.parametrize("level", [0.01, 1.0])
+def test_samples_in_too_wide_a_type_are_refused(dtype: type, level: float) -> None:
+    """Divided by the type's range, they would be silence; as would int64 of whatever range."""
+    samples = (tone(440, 1, 16000, level) * 32767).astype(np.int16).astype(dtype)
+    for audio in (samples, torch.from_numpy(samples), np.stack([samples, samples])[:, ::2]):
+        with pytest.raises(InputError, match=r"int16.*or.*floats"):
+            from_array(audio, SAMPLE_RATE)
+    with pytest.raises(InputError, match=r"int16.*or.*floats"):  # offset binary of 16 bits
+        from_array(samples.astype(np.int16).view(np.uint16).astype(dtype), SAMPLE_RATE)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.zeros(1000, np.int32),
+        np.random.default_rng(0).integers(-2, 3, 1000, np.int32),  # dithered at 32 bits
+        np.random.default_rng(0).integers(-100, 101, 1000, np.int32) << 8,  # and at 24
+        (tone(440, 1, 16000, 1e-4) * 2**31).astype(np.int32),  # -80 dBFS
+        np.full(1000, 2**31, np.uint32),
+    ],
+    ids=["zeros", "32 bits", "24 bits", "soft", "unsigned"],
+)
+def test_silence_of_32_bits_is_heard_as_such(samples: np.ndarray) -> None:
+    assert np.abs(from_array(samples, SAMPLE_RATE)).max() <= 1.01e-4
+
+
 @pytest.mark.parametrize(
     "samples",
     [
