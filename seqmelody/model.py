@@ -36,6 +36,7 @@ from seqmelody.writers import write_atomically
 
 FORMAT = "seqmelody-1"
 CALIBRATION = "calibration"  # where in the metadata
+SHIPPED = Path("default")  # stands for the weights that ship with the package
 CHUNK_SECONDS = 40.0  # decoded at a time; bounds memory
 
 
@@ -218,12 +219,18 @@ def weights_fingerprint(model: MelodyModel) -> str:
 
 
 def load_model(path: str | os.PathLike[str] | None = None) -> MelodyModel:
-    """Read a checkpoint; None stands for the weights that ship with the package.
+    """Read a checkpoint; None stands for the weights that ship with the package, as "default" does
+    on the command line and here (a file of that name needs its folder: ``/home/me/default``).
 
     Raises:
+        InputError: what is named is no path.
         CheckpointError: the file is missing, unreadable, or not a SeqMelody checkpoint.
     """
-    path = default_model_path() if path is None else Path(path)
+    if not (path is None or isinstance(path, (str, os.PathLike))):
+        raise InputError(
+            f"model is a {type(path).__name__}; pass a MelodyModel, the path of one, or None"
+        )
+    path = default_model_path() if path is None or Path(path) == SHIPPED else Path(path)
     metadata, tensors = _read(path)
     try:
         config = ModelConfig.from_json(metadata["config"])

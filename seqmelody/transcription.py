@@ -89,6 +89,7 @@ class Decoded(NamedTuple):
     disagreements: Sequence[Disagreement] = ()
 
 
+REAL = (int, float, np.integer, np.floating)  # a number for min_confidence, whoever made it
 Decoder = Callable[[Emissions, Vocabulary, SearchOptions], Decoded]
 
 
@@ -159,7 +160,8 @@ def transcribe(
         mode: "ctc" (the sequence from the CTC head, timed with the window head), "window", "both"
             (what both agree on, and where they do not) or "joint" (the better of the two where
             they disagree; :mod:`seqmelody.decoding.joint`).
-        model: a loaded model, the path of a checkpoint, or None for the shipped weights.
+        model: a loaded model, the path of a checkpoint, or None or "default" for the shipped
+            weights.
         options: of the CTC search; not for "window", which has none.
         min_confidence: notes less certain are left out; 0 to 1.
         intonation: measure where within its semitone each note sounded
@@ -175,7 +177,7 @@ def transcribe(
     """
     if not isinstance(mode, str) or mode not in DECODERS:
         raise InputError(f"mode {mode!r} is unknown; use one of {', '.join(DECODERS)}")
-    if not isinstance(min_confidence, (int, float)) or not 0 <= min_confidence <= 1:
+    if not isinstance(min_confidence, REAL) or not 0 <= min_confidence <= 1:
         raise InputError(f"no confidence is {min_confidence!r}; use 0 to 1")
     if not (options is None or isinstance(options, SearchOptions)):
         raise InputError(f"options is a {type(options).__name__}; pass a SearchOptions")
@@ -218,7 +220,8 @@ def align(
         pitches: the list: MIDI numbers in order, or a text such as "C4 D4 62", as
             :func:`seqmelody.notes.parse_note_list` reads it.
         sample_rate: of an array, in Hz; None stands for 16 000.
-        model: a loaded model, the path of a checkpoint, or None for the shipped weights.
+        model: a loaded model, the path of a checkpoint, or None or "default" for the shipped
+            weights.
         costs: how unlikely the three kinds of mistake in the list are.
 
     Returns:
@@ -243,13 +246,7 @@ def align(
 
 
 def _model(model: MelodyModel | str | os.PathLike[str] | None) -> MelodyModel:
-    if isinstance(model, MelodyModel):
-        return model
-    if not (model is None or isinstance(model, (str, os.PathLike))):
-        raise InputError(
-            f"model is a {type(model).__name__}; pass a MelodyModel, the path of one, or None"
-        )
-    return load_model(model)
+    return model if isinstance(model, MelodyModel) else load_model(model)
 
 
 def _list_of(pitches: Iterable[int] | str) -> list[int]:

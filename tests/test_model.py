@@ -13,7 +13,7 @@ from seqmelody.encoders import EncoderConfig
 from seqmelody.errors import CheckpointError, InputError
 from seqmelody.features import AttackBands, FeatureConfig, LogFrequencySpectrogram
 from seqmelody.heads import WindowConfig
-from seqmelody.model import MelodyModel, ModelConfig, load_model, save_model
+from seqmelody.model import MelodyModel, ModelConfig, load_model, save_model, weights_fingerprint
 from seqmelody.notes import Vocabulary
 
 SMALL = ModelConfig(
@@ -173,6 +173,23 @@ def test_unusable_checkpoints_are_named(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, path, {**header, "config": json.dumps({"encoder": 1})})
     with pytest.raises(CheckpointError, match="do not fit together"):
         load_model(path)
+
+
+def test_default_is_the_shipped_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on the command line, also where a file has that name."""
+    monkeypatch.chdir(tmp_path)
+    Path("default").write_text("no model")
+    shipped = weights_fingerprint(load_model())
+    assert weights_fingerprint(load_model("default")) == shipped
+    assert weights_fingerprint(load_model(Path("default"))) == shipped
+    with pytest.raises(CheckpointError, match="not a readable"):
+        load_model(tmp_path / "default")
+
+
+@pytest.mark.parametrize("path", [5, b"m.safetensors", ["m.safetensors"]])
+def test_what_is_no_path_is_one_line(path: object) -> None:
+    with pytest.raises(InputError, match=r"model is a \w+; pass"):
+        load_model(path)  # type: ignore[arg-type]
 
 
 def test_windows_have_a_middle() -> None:

@@ -82,6 +82,16 @@ def test_arguments_of_another_type_are_one_line(options: dict[str, Any]) -> None
         transcribe(np.zeros(8000, np.float32), **{"model": MelodyModel(ModelConfig()), **options})
 
 
+def test_numbers_of_numpy_are_numbers_and_default_is_a_model() -> None:
+    sound = np.zeros(8000, np.float32)
+    for least in (np.float32(0.5), np.float64(0.5), np.int64(1)):
+        assert transcribe(sound, min_confidence=least).duration == 0.5  # type: ignore[arg-type]
+    assert transcribe(sound, np.int64(16_000), model="default").duration == 0.5  # type: ignore[arg-type]
+    for least in (np.float32(2), np.float64("nan"), np.complex64(0.5)):
+        with pytest.raises(InputError, match="no confidence"):
+            transcribe(sound, min_confidence=least)  # type: ignore[arg-type]
+
+
 def test_alignments_have_calibrated_confidences() -> None:
     """As transcriptions have: by the curve of the decoder that says which notes."""
     sound = np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32)
