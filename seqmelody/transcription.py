@@ -163,10 +163,10 @@ def transcribe(
         model: a loaded model, the path of a checkpoint, or None or "default" for the shipped
             weights.
         options: of the CTC search; not for "window", which has none.
-        min_confidence: notes less certain are left out; 0 to 1.
+        min_confidence: notes less certain are left out, of disagreements too; 0 to 1.
         intonation: measure where within its semitone each note sounded
-            (:mod:`seqmelody.intonation`): 60.21 is a C4 sung 21 cents high. Otherwise, pitches are
-            whole numbers.
+            (:mod:`seqmelody.intonation`): 60.21 is a C4 sung 21 cents high; where two decoders
+            disagree, also of either's. Otherwise, pitches are whole numbers.
 
     Returns:
         The notes, the recording's duration, and in mode "both" the places of disagreement.
@@ -185,10 +185,10 @@ def transcribe(
     heard = _hear(audio, sample_rate, model, keep=intonation)
     decoded = DECODERS[mode](heard.emissions, model.vocabulary, options or SearchOptions())
     decoded = _calibrated(decoded, mode, model.calibrations)
-    notes = [note for note in decoded.notes if note.confidence >= min_confidence]
+    decoded = _certain(decoded, min_confidence)
     if heard.waveform is not None:
-        notes = intone(notes, heard.waveform)
-    return Transcription(notes, heard.duration, list(decoded.disagreements))
+        decoded = _intoned(decoded, heard.waveform)
+    return Transcription(decoded.notes, heard.duration, list(decoded.disagreements))
 
 
 def _calibrated(decoded: Decoded, mode: str, curves: Calibrations) -> Decoded:
@@ -203,6 +203,34 @@ def _calibrated(decoded: Decoded, mode: str, curves: Calibrations) -> Decoded:
         for place in decoded.disagreements
     ]
     return Decoded(by(mode, decoded.notes), places)
+
+
+def _certain(decoded: Decoded, least: float) -> Decoded:
+    """Without the notes less certain, in the readings too, and places where no reading is left."""
+
+    def of(notes: Sequence[Note]) -> list[Note]:
+        return [note for note in notes if note.confidence >= least]
+
+    places = []
+    for place in decoded.disagreements:
+        ctc, window = of(place.ctc), of(place.window)
+        if left := ctc + window:
+            onset, offset = min(n.onset for n in left), max(n.offset for n in left)
+            places.append(Disagreement(onset, offset, tuple(ctc), tuple(window)))
+    return Decoded(of(decoded.notes), places)
+
+
+def _intoned(decoded: Decoded, waveform: NDArray[np.float32]) -> Decoded:
+    """With pitches as they sounded, in the readings too."""
+    places = [
+        replace(
+            place,
+            ctc=tuple(intone(place.ctc, waveform)),
+            window=tuple(intone(place.window, waveform)),
+        )
+        for place in decoded.disagreements
+    ]
+    return Decoded(intone(decoded.notes, waveform), places)
 
 
 def align(

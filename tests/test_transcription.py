@@ -2,6 +2,7 @@
 
 import math
 import weakref
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 import seqmelody
 from seqmelody import InputError, transcription
 from seqmelody.calibration import Calibration
+from seqmelody.decoding.agreement import Disagreement
 from seqmelody.model import MelodyModel, ModelConfig
+from seqmelody.notes import Note
 from seqmelody.transcription import Decoded, align, transcribe
 
 
@@ -123,3 +126,28 @@ def test_intonation_moves_pitches_within_their_semitones(mode: str) -> None:
     assert [(n.onset, n.offset, n.confidence) for n in moved] == [
         (n.onset, n.offset, n.confidence) for n in plain
     ]
+
+
+def test_disagreements_heed_confidence_and_intonation(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = (0.3 * np.sin(2 * np.pi * 440 * 2 ** (-8.7 / 12) * np.arange(16_000) / 16_000)).astype(
+        np.float32
+    )  # 60.3
+    sure, unsure, doubtful = Note(0.1, 0.4, 60, 0.9), Note(0.5, 0.7, 60, 0.6), Note(0.6, 0.9, 61, 0)
+    places = [
+        Disagreement(0.1, 0.4, (), (sure,)),
+        Disagreement(0.5, 0.9, (unsure,), (doubtful,)),
+        Disagreement(0.6, 0.9, (doubtful,), ()),
+    ]
+    decode = lambda *_: Decoded([unsure], places)  # noqa: E731
+    monkeypatch.setitem(transcription.DECODERS, "both", decode)
+    model = MelodyModel(ModelConfig())
+
+    def heard(**options: Any) -> list[Disagreement]:
+        return transcribe(sound, mode="both", model=model, **options).disagreements
+
+    assert heard() == places
+    assert heard(min_confidence=0.5) == [places[0], Disagreement(0.5, 0.7, (unsure,), ())]
+    assert heard(min_confidence=0.7) == places[:1]
+    (place,) = heard(min_confidence=0.7, intonation=True)
+    assert place.window[0].pitch == pytest.approx(60.3, abs=0.05)
+    assert replace(place.window[0], pitch=60) == sure
