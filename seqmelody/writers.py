@@ -4,9 +4,9 @@ Tables (TSV, CSV) have the columns of ``COLUMNS``: seconds, MIDI number (whole, 
 ``60.21`` where intonation was measured), note name, confidence.
 JSON holds the same under ``notes``, and ``duration``, the length of the recording in seconds.
 Places where two decoders disagree follow the table in TSV, as comments
-(``# disagreement 1.200 1.500 ctc: C4 window: C4 C4``; ``-`` for no note), are a list
-``disagreements`` in JSON, and marker events with the same text in MIDI. CSV knows no comments and
-does not hold them.
+(``# disagreement 1.350 1.500 ctc: - window: C4``, the names of the notes that only one of them
+reads there, ``-`` for none; notes on which they agree are left out), are a list ``disagreements``
+in JSON, and marker events with the same text in MIDI. CSV knows no comments and does not hold them.
 MIDI is one track (type 0) at 120 beats per minute, 480 ticks a beat, so a tick is 1/960 s; the
 velocity 1..127 is the confidence, and intonation is left out.
 """
@@ -48,12 +48,12 @@ class Place(Protocol):
 
     @property
     def ctc(self) -> Sequence[Note]:
-        """What the CTC head reads there."""
+        """What only the CTC head reads there."""
         ...
 
     @property
     def window(self) -> Sequence[Note]:
-        """What the window head reads there."""
+        """What only the window head reads there."""
         ...
 
 
@@ -144,7 +144,7 @@ def _pitch(note: Note) -> float:
 
 
 def _readings(place: Place) -> str:
-    """What each decoder reads there: ``ctc: C4 window: C4 C4``; ``-`` for nothing."""
+    """What only either decoder reads there: ``ctc: - window: C4``; ``-`` for nothing."""
     ctc, window = (format_note_list(n.pitch for n in notes) for notes in (place.ctc, place.window))
     return f"ctc: {ctc or '-'} window: {window or '-'}"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import mido
 import pytest
 
-from seqmelody.decoding.agreement import Disagreement
+from seqmelody import writers
+from seqmelody.decoding.agreement import Disagreement, agreed, disagreements
 from seqmelody.errors import OutputError
 from seqmelody.notes import Note
 from seqmelody.writers import (
@@ -131,6 +132,14 @@ def test_disagreements_in_tsv_are_comments() -> None:
         "# disagreement 3601.000 3602.000 ctc: - window: C8",
     ]
     assert WRITERS["csv"].render(NOTES, None, PLACES) == WRITERS["csv"].render(NOTES)
+
+
+def test_the_documented_disagreement_occurs() -> None:
+    """The windows read a repeat that the CTC head does not; the note that both read is no part."""
+    one, two = [Note(1.1, 1.5, 60)], [Note(1.1, 1.34, 60), Note(1.35, 1.5, 60)]
+    line = to_tsv(agreed(one, two), None, disagreements(one, two)).decode().splitlines()[-1]
+    assert line == "# disagreement 1.350 1.500 ctc: - window: C4"
+    assert line in str(writers.__doc__)
 
 
 def test_disagreements_in_json_hold_the_notes() -> None:
