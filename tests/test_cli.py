@@ -314,6 +314,22 @@ def test_notes_never_overwrite_the_recording(run: Run, capfd: pytest.CaptureFixt
     assert Path("take.wav").read_bytes() == before
 
 
+@pytest.mark.parametrize("target", ["victim.wav", "victim.FLAC", "new.mp3", "link.json"])
+@pytest.mark.parametrize("verb", ["decode", "align"])
+def test_notes_never_overwrite_another_recording(
+    run: Run, capfd: pytest.CaptureFixture[str], verb: str, target: str
+) -> None:
+    record("take.wav")
+    before = record("victim.wav").read_bytes()
+    Path("victim.FLAC").write_bytes(before)
+    Path("link.json").symlink_to("victim.wav")
+    for chosen in ((), ("--format", "json")):
+        assert run(verb, "take.wav", "-o", target, *chosen) == 1
+        assert_one_error(capfd, f"{target}: notes under the name of a recording; give")
+    assert Path("victim.wav").read_bytes() == Path("victim.FLAC").read_bytes() == before
+    assert not Path("new.mp3").exists()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

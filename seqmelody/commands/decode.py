@@ -152,7 +152,7 @@ def make_plan(audio: Sequence[Path], format_name: str | None, output: str | None
         OutputError: nothing can be written there.
     """
     path = None if output is None or output == "-" else Path(output)
-    in_folder = output is not None and (os.path.isdir(output) or output.endswith(("/", os.sep)))
+    in_folder = output is not None and is_folder(output)
     if in_folder or len(audio) > 1 or os.path.isdir(audio[0]):
         if path is None or (format_of_suffix(path.suffix) and not in_folder):
             many = "several recordings" if len(audio) > 1 else "the recordings of a folder"
@@ -162,6 +162,8 @@ def make_plan(audio: Sequence[Path], format_name: str | None, output: str | None
             check_folder(path)
         plan = Plan(_jobs_in_folder(audio, path, writer.suffix), writer, path)
     else:
+        if path is not None:
+            _check_no_recording(path, audio[0])
         writer = WRITERS[_choose_format(format_name, path)]
         if path is None and writer.binary and sys.stdout.isatty():
             raise typer.BadParameter(f"{writer.suffix} is binary, no text to print; use -o FILE")
@@ -169,9 +171,29 @@ def make_plan(audio: Sequence[Path], format_name: str | None, output: str | None
             check_writable(path)
         plan = Plan([Job(audio[0], path)], writer)
     for job in plan.jobs:
-        if job.target is not None and job.target.resolve() == job.source.resolve():
-            raise InputError(f"{job.source}: the notes would replace the recording; change -o")
+        if job.target is not None:
+            _check_no_recording(job.target, job.source)
     return plan
+
+
+def is_folder(output: str) -> bool:
+    """Whether a place for results, as it was typed, is a folder or ends in a slash to name one."""
+    return os.path.isdir(output) or output.endswith(("/", os.sep))
+
+
+def _check_no_recording(target: Path, source: Path) -> None:
+    """Raise InputError if notes would replace their recording, or be named as another one is."""
+    if target.resolve() == source.resolve():
+        raise InputError(f"{source}: the notes would replace the recording; change -o")
+    suffixes = {target.suffix.lower(), target.resolve().suffix.lower()}  # of a link, its file's
+    if all(suffix == "" or format_of_suffix(suffix) for suffix in suffixes):
+        return
+    from seqmelody.audio import AUDIO_SUFFIXES  # brings soundfile; notes have no such suffix
+
+    if suffixes & AUDIO_SUFFIXES:
+        raise InputError(
+            f"{target}: notes under the name of a recording; give the file another suffix"
+        )
 
 
 def run(
