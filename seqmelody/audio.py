@@ -136,7 +136,7 @@ def duration(path: str | os.PathLike[str]) -> float:
 
 def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
     """All recordings below a folder, sorted; what is hidden (``._take.wav``, ``.git/``) is
-    left out.
+    left out. A link to nothing is not: reading it says so, as with other recordings.
 
     Raises:
         InputError: not a folder, or it holds no recording.
@@ -149,7 +149,7 @@ def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
         for path in folder.rglob("*")
         if path.suffix.lower() in AUDIO_SUFFIXES
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
+        and (path.is_file() or _is_dead_link(path))
     )
     if not found:
         raise InputError(
@@ -183,6 +183,10 @@ def _open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
     try:
         raw = path.open("rb")
     except (FileNotFoundError, NotADirectoryError):
+        if _is_dead_link(path):
+            raise InputError(
+                f"{path}: is a link to a file that is not there; mend it or remove it"
+            ) from None
         raise InputError(f"{path}: no such file; check the path") from None
     except OSError as error:
         raise InputError(
@@ -215,6 +219,10 @@ def _open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
                 f"{path}: the MP3 does not state its length and would be cut short; "
                 "convert it to WAV or FLAC"
             )
+
+
+def _is_dead_link(path: Path) -> bool:
+    return os.path.islink(path) and not os.path.exists(path)
 
 
 def _cut_off(path: Path) -> InputError:

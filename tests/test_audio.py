@@ -426,8 +426,9 @@ def test_find_audio(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "dead.wav").symlink_to("nowhere.wav")  # is told when it is read
     found = [path.relative_to(tmp_path).as_posix() for path in find_audio(tmp_path)]
-    assert found == ["a.mp3", "b.WAV", "deep/er/c.flac"]
+    assert found == ["a.mp3", "b.WAV", "dead.wav", "deep/er/c.flac"]
 
 
 def test_find_audio_without_any(tmp_path: Path) -> None:
