@@ -282,6 +282,41 @@ def test_a_broken_recording_does_not_stop_the_others(
     assert second.startswith("seqmelody: error: missing.wav: no such file")
 
 
+def test_a_link_to_nothing_is_told_and_does_not_stop_the_others(
+    run: Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    record("in/a.wav")
+    Path("in/dead.wav").symlink_to("nowhere.wav")
+    assert run("decode", "in", "-o", "out") == 1
+    assert files("out") == ["a.tsv"]
+    assert_one_error(capfd, "in/dead.wav: is a link to a file that is not there; mend it")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("decode", "", "-o", "out"),
+        ("decode", "a.wav", "", "-o", "out"),
+        ("align", "", "-o", "out"),
+        ("align", "a.wav", ""),
+        ("check", ""),
+        ("evaluate", ""),
+        ("plot", "", "-o", "a.png"),
+    ],
+)
+def test_an_empty_argument_is_not_the_current_folder(
+    run: Run, capfd: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    """It is what an unset shell variable leaves."""
+    record("a.wav")
+    Path("a.txt").write_text("C4")
+    assert run(*arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "is empty; name a file" in err
+    assert files() == ["a.txt", "a.wav"]
+
+
 def test_a_progress_bar_shows_on_a_terminal_only(
     run: Run, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -540,3 +575,19 @@ def test_plot_draws_a_picture(tmp_path: Path, checkpoint: Path) -> None:
     done = start("plot", "take_$x^$.wav", "-o", "t.png", "--model", str(checkpoint), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_plot_takes_a_folder_as_decode_does(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqmelody.plots.draw_notes", lambda *_: b"picture")
+    record("take.1.wav")
+    transcription = sys.modules["seqmelody.transcription"]
+    melody = SimpleNamespace(notes=[], duration=1.0, disagreements=[])
+    monkeypatch.setattr(transcription, "transcribe", lambda *_, **__: melody)
+    Path("old").mkdir()
+    for output in ("new/x.png/", "old", "x.png"):
+        assert run("plot", "take.1.wav", "-o", output) == 0
+    assert files() == ["new/x.png/take.1.png", "old/take.1.png", "take.1.wav", "x.png"]
+    Path("link.png").symlink_to("take.1.wav")
+    assert run("plot", "missing.wav", "-o", "late/") == 1
+    assert run("plot", "take.1.wav", "-o", "link.png") == 1
+    assert not Path("late").exists()

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from seqmelody.cli.options import FormatName, Mode, Model, Output, one_of
+from seqmelody.cli.options import FormatName, Mode, Model, Output, one_of, path_of
 from seqmelody.decoding import MODES, SEARCH_NAMES
 
 
 def decode(
     audio: Annotated[
         list[Path],
-        typer.Argument(metavar="AUDIO", help="Recordings, or folders of them."),
+        typer.Argument(metavar="AUDIO", parser=path_of, help="Recordings, or folders of them."),
     ],
     mode: Mode = MODES[0],
     format_name: FormatName = None,
@@ -90,9 +90,16 @@ def decode(
 
 
 def plot(
-    audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="A recording.")],
+    audio: Annotated[Path, typer.Argument(metavar="AUDIO", parser=path_of, help="A recording.")],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="PNG", help="Picture to write.")
+        str,  # a path would forget the slash at its end
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="PNG",
+            help="Picture to write. A folder, or a name that ends in a slash, takes one named as "
+            "the recording is.",
+        ),
     ],
     mode: Mode = MODES[0],
     model: Model = None,

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
-from seqmelody.cli.options import Mode, Model
+from seqmelody.cli.options import Mode, Model, path_of
 from seqmelody.decoding import MODES
 
 
 def evaluate(
     manifest: Annotated[
-        Path, typer.Argument(metavar="MANIFEST", help="Recordings and their notes, JSON lines.")
+        Path,
+        typer.Argument(
+            metavar="MANIFEST", parser=path_of, help="Recordings and their notes, JSON lines."
+        ),
     ],
     mode: Mode = MODES[0],
     noise: Annotated[

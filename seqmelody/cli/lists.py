@@ -7,17 +7,19 @@ from typing import Annotated
 
 import typer
 
-from seqmelody.cli.options import FormatName, Model, Output
+from seqmelody.cli.options import FormatName, Model, Output, path_of
 
 
 def align(
     audio: Annotated[
-        Path, typer.Argument(metavar="AUDIO", help="A recording, or a folder of them.")
+        Path,
+        typer.Argument(metavar="AUDIO", parser=path_of, help="A recording, or a folder of them."),
     ],
     notes: Annotated[
         Path | None,
         typer.Argument(
             metavar="NOTES",
+            parser=path_of,
             help="Text file of the notes played: names or MIDI numbers.",
             show_default="x.txt beside x.wav",
         ),
@@ -40,11 +42,12 @@ def align(
 
 
 def check(
-    audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="A recording.")],
+    audio: Annotated[Path, typer.Argument(metavar="AUDIO", parser=path_of, help="A recording.")],
     notes: Annotated[
         Path | None,
         typer.Argument(
             metavar="NOTES",
+            parser=path_of,
             help="Text file of the notes that should be played.",
             show_default="x.txt beside x.wav",
         ),

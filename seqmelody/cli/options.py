@@ -23,6 +23,13 @@ def one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
     return check
 
 
+def path_of(text: str) -> Path:
+    """Read an argument; empty, as an unset shell variable is, it would be the current folder."""
+    if not text:
+        raise typer.BadParameter("it is empty; name a file, or a folder (. for this one)")
+    return Path(text)
+
+
 Mode = Annotated[
     str,
     typer.Option(
