@@ -32,7 +32,7 @@ def brute_force(
             for end in range(t + 1, n_frames + 1):
                 if end > t + 1:
                     total += log_probs[end - 1, label] + stay[end - 1]
-                if end - t >= shortest or end == n_frames:
+                if end - t >= shortest:
                     extend(end, total, [*notes, (label, t, end)])
 
     extend(0, 0.0, [])
@@ -89,6 +89,16 @@ def test_a_repeated_note_is_two_notes_where_the_cue_says_so() -> None:
 
 def test_a_flicker_of_one_window_is_no_note() -> None:
     assert decode_window(emission_of([0] + [1] * 10 + [2] + [1] * 10, [1]), PAIR)[0].duration > 0.4
+
+
+@pytest.mark.parametrize("last", [1, 2, 3])
+def test_a_last_note_is_as_long_as_any(last: int) -> None:
+    """Where the recording ends just as a note begins, that is begun earlier or not at all."""
+    emission = emission_of([0] * 5 + [1] * 10 + [2] * last)
+    notes = decode_window(emission, PAIR, min_seconds=0.06)
+    assert [n.pitch for n in notes] == ([60] if last == 1 else [60, 61])
+    assert all(n.duration > 0.049 for n in notes)  # from the middle before to the middle after
+    assert decode_window(emission_of([1] * last), PAIR, min_seconds=0.08) == []
 
 
 def test_nothing_in_nothing_out() -> None:

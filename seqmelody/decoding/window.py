@@ -41,7 +41,7 @@ def best_segmentation(
     Args:
         emission: window-head log-probabilities, shape (T, n + 1), with or without onset_probs.
         vocabulary: the pitches of the classes.
-        min_seconds: no note is shorter.
+        min_seconds: no note is shorter, the last one neither.
         change_cost: what beginning a note costs besides its onset cue, in nats.
         onset_weight: how much the onset cue counts.
         repeat_bonus: nats, 0 or more, for beginning the note that sounds anew: a new pitch is told
@@ -151,12 +151,10 @@ def _trace_back(
     n_frames = len(came)
     classes = np.zeros(n_frames, dtype=np.int64)
     begins = np.zeros(n_frames, dtype=bool)
-    # A note cut by the end of the recording may be shorter than the shortest.
+    # As everywhere, only a note that is old enough may end with the recording.
     age, label = shortest - 1, NO_NOTE
-    if score.max() > silence:
-        # Among equals the oldest note: where no cue is known, begun anew is as good as held.
-        younger, label = divmod(int(score[::-1].argmax()), score.shape[1])
-        age = shortest - 1 - younger
+    if score[-1].max() > silence:
+        label = int(score[-1].argmax())
     for t in range(n_frames - 1, -1, -1):
         classes[t] = label
         if label == NO_NOTE:
