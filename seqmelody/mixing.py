@@ -24,7 +24,9 @@ from seqmelody.errors import InputError
 from seqmelody.list_checks import too_long
 from seqmelody.noise import melody_mask
 
-_LISTED = 1  # tells these random choices from those of composed clips
+# The last of the numbers that seed random choices: of a listed example, and of a round's order.
+# Composed clips have none, which is as good as 0; zeros at the end do not count.
+_LISTED, _ROUND = 1, 2
 
 
 def _milder_acoustics() -> AcousticsConfig:
@@ -98,7 +100,7 @@ class MixedClips(Dataset[Example]):
         before = self.composed_before(index)
         if self.composed is not None and self.composed_before(index + 1) > before:
             return self.composed[before]
-        rng = np.random.default_rng([self.seed, _LISTED, index])
+        rng = np.random.default_rng([self.seed, index, _LISTED])
         example = shorten(self.listed[self._listed(index - before)], self.config, rng)
         return (
             heard_anew(example, self.config, self.places, rng) if self.config.augment else example
@@ -108,7 +110,7 @@ class MixedClips(Dataset[Example]):
         """Index of the ``number``-th listed example: every one once a round."""
         turn, place = divmod(number, len(self.listed))
         if turn != self._round:
-            rng = np.random.default_rng([self.seed, _LISTED, 0, turn])
+            rng = np.random.default_rng([self.seed, turn, _ROUND])
             self._round, self._order = turn, rng.permutation(len(self.listed))
         return int(self._order[place])
 

@@ -86,6 +86,28 @@ def test_example_depends_on_its_number_and_the_seed_alone() -> None:
     assert [e.pitches for e in first] != [e.pitches for e in other]
 
 
+def test_no_two_random_choices_share_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listed examples and the orders of rounds draw from streams of their own, and composed clips,
+    whose seeds are (seed, number), from others."""
+    asked: list[list[int]] = []
+    real = np.random.default_rng
+
+    def spy(seed: list[int]) -> np.random.Generator:
+        asked.append(list(seed))
+        return real(seed)
+
+    data = mixed(0.3, augment=True)
+    data.listed = [data.listed[k] for k in range(7)]  # draws for its sound
+    monkeypatch.setattr("seqmelody.mixing.np.random.default_rng", spy)
+    for index in range(30):
+        if data.composed_before(index + 1) == data.composed_before(index):
+            data[index]
+    assert len(asked) > 20
+    composed = [[data.seed, index] for index in range(30)]
+    first = [int(real(seed).integers(2**62)) for seed in (*asked, *composed)]
+    assert len(set(first)) == len(first)
+
+
 def test_a_recording_is_heard_anew_each_time() -> None:
     data = mixed(0.0, length=1, augment=True)
     assert not np.array_equal(data[0].waveform, data[1].waveform)
