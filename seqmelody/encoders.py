@@ -37,6 +37,12 @@ class EncoderConfig:
     kernel: int = 5
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4)
 
+    def __post_init__(self) -> None:
+        if not all(isinstance(n, int) and n > 0 for n in (self.kernel, *self.dilations)):
+            raise ValueError(f"kernel and dilations must be whole and 1 or more, not {self}")
+        if self.kernel % 2 == 0 or not all(0 < h < np.inf for h in self.harmonics):
+            raise ValueError(f"the kernel must be odd and harmonics positive, not {self}")
+
 
 class HarmonicFront(nn.Module):
     """From bands to pitches: the same small network looks at every pitch and its harmonics.

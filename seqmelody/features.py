@@ -42,6 +42,18 @@ class FeatureConfig:
     attack_steps: int = 4  # from frame to frame: every 5 ms
 
     def __post_init__(self) -> None:
+        sizes = (
+            self.sample_rate, self.hop, self.n_bands, self.bands_per_semitone, self.level_frames,
+            self.attack_window, self.attack_steps, *self.windows,
+        )  # fmt: skip
+        if not all(isinstance(n, int) for n in (*sizes, self.attack_bands)):
+            raise ValueError(f"sizes of features must be whole numbers, not {self}")
+        if min(sizes) < 1 or not self.windows or self.attack_bands < 0:
+            raise ValueError(f"sizes of features must be 1 or more, not {self}")
+        if self.level_frames % 2 == 0 or any(n % 2 for n in (self.attack_window, *self.windows)):
+            raise ValueError(f"windows must be even and level frames odd, not {self}")
+        if not 0.0 <= self.lowest <= 127.0:
+            raise ValueError(f"the lowest band must be at a MIDI pitch, not {self.lowest}")
         if self.hop % self.attack_steps:
             raise ValueError(f"{self.attack_steps} attack steps do not divide a hop of {self.hop}")
 

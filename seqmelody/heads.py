@@ -20,7 +20,9 @@ class WindowConfig:
     hidden: int = 128
 
     def __post_init__(self) -> None:
-        if self.length % 2 == 0 or self.length < 1 or self.stride < 1:
+        if not all(isinstance(n, int) for n in (self.length, self.stride, self.hidden)):
+            raise ValueError(f"sizes of windows must be whole numbers, not {self}")
+        if self.length % 2 == 0 or min(self.length, self.stride, self.hidden) < 1:
             raise ValueError(f"window length must be odd and stride positive, not {self}")
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -138,11 +139,33 @@ class MelodyModel(nn.Module):
         length and memory does not grow with the recording.
 
         Raises:
-            InputError: the array is not one-dimensional or holds no samples.
+            InputError: the array is not one-dimensional or holds no samples, or what it holds is
+                too loud by far for any emission.
         """
         if waveform.ndim != 1 or len(waveform) == 0:
             raise InputError(f"expected samples of shape (samples,), not {waveform.shape}")
+        with self._evaluated():
+            emissions = self._emissions(waveform, chunk_seconds)
+        arrays = (emissions.window.log_probs, emissions.window.onset_probs, emissions.ctc.log_probs)
+        if not all(a is None or np.isfinite(a).all() for a in arrays):
+            raise InputError(
+                f"samples of up to {np.abs(waveform).max():g} give emissions that are not numbers: "
+                "too loud by far; scale samples to -1..1"
+            )
+        return emissions
+
+    @contextmanager
+    def _evaluated(self) -> Iterator[None]:
+        """Evaluation mode; afterwards every part is in the mode that it was in."""
+        trained = [module for module in self.modules() if module.training]
         self.eval()
+        try:
+            yield
+        finally:
+            for module in trained:
+                module.training = True
+
+    def _emissions(self, waveform: NDArray[np.float32], chunk_seconds: float) -> Emissions:
         hop, stride = self.config.features.hop_seconds, self.config.window.stride
         n_frames = len(waveform) // self.config.features.hop + 1
         n_windows, n_classes = -(-n_frames // stride), self.vocabulary.n_classes
@@ -190,9 +213,17 @@ def save_model(
     """Write a checkpoint, whole or not at all. ``metadata`` is kept beside the configuration.
 
     float16 halves the file and moves log-probabilities by a few thousandths.
+
+    Raises:
+        CheckpointError: a weight is no finite number, or is none as ``dtype``.
     """
     state = model.state_dict()
     tensors = {k: v.detach().to("cpu", dtype).contiguous() for k, v in state.items()}
+    if name := _not_finite(tensors):
+        raise CheckpointError(
+            f"{path}: weights {name} are not finite as {dtype}, so nothing was written; "
+            "keep an earlier state of the training, or save as float32 what is too large for less"
+        )
     header = {"format": FORMAT, "config": model.config.to_json(), **metadata}
     if model.calibrations:
         header[CALIBRATION] = calibration.to_json(model.calibrations)
@@ -241,13 +272,30 @@ def load_model(path: str | os.PathLike[str] | None = None) -> MelodyModel:
         model.load_state_dict({k: v.float() for k, v in tensors.items()})
         if CALIBRATION in metadata:
             model.calibrations = calibration.from_json(metadata[CALIBRATION])
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RuntimeError,
+        ArithmeticError,
+    ) as error:
+        reason = (str(error) or repr(error)).splitlines()[0]
         raise CheckpointError(
             f"{path}: configuration and weights do not fit together ({reason}); "
             "it was written by another version or is damaged"
         ) from None
+    if name := _not_finite(tensors):
+        raise CheckpointError(
+            f"{path}: weights {name} are not finite numbers; "
+            "it is damaged or its training failed, use another checkpoint"
+        )
     return model.eval()
+
+
+def _not_finite(tensors: dict[str, Tensor]) -> str:
+    """Name of a tensor with a number that is none or infinite; empty if there is no such."""
+    return next((k for k, v in tensors.items() if not bool(torch.isfinite(v).all())), "")
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

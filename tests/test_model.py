@@ -140,6 +140,77 @@ def test_loading_leaves_the_random_numbers_alone() -> None:
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
+def test_hearing_leaves_every_part_in_its_mode() -> None:
+    model = random_model().train()
+    model.encoder.eval()  # one that is not to be trained
+    before = [module.training for module in model.modules()]
+    model.emissions(noise(0.1))
+    assert [module.training for module in model.modules()] == before
+    with pytest.raises(InputError):
+        model.emissions(np.full(1000, 1e30, np.float32))
+    assert [module.training for module in model.modules()] == before
+
+
+def test_what_is_too_loud_for_any_emission_is_refused() -> None:
+    with pytest.raises(InputError, match=r"up to 1e\+30 .* scale samples to -1..1"):
+        random_model().emissions(np.full(1000, 1e30, np.float32))
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_not_loaded(number: float, tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    tensors = {k: v.clone() for k, v in random_model().state_dict().items()}
+    tensors["ctc_head.classify.bias"][3] = number
+    save_file(tensors, path, {"format": "seqmelody-1", "config": SMALL.to_json()})
+    with pytest.raises(CheckpointError, match=r"m.safetensors: .*ctc_head.classify.bias"):
+        load_model(path)
+
+
+def test_weights_too_large_for_the_file_are_not_saved(tmp_path: Path) -> None:
+    model, path = random_model(), tmp_path / "m.safetensors"
+    with torch.no_grad():
+        model.ctc_head.classify.bias[0] = 70_000.0  # float16 ends at 65504
+    save_model(model, path)
+    whole = path.read_bytes()
+    with pytest.raises(CheckpointError, match=r"m.safetensors: .*classify.bias .*float16"):
+        save_model(model, path, dtype=torch.float16)
+    assert path.read_bytes() == whole
+
+
+DAMAGED = [
+    ("features", "attack_steps", 0),
+    ("features", "hop", 0),
+    ("features", "hop", -320),
+    ("features", "hop", 320.5),
+    ("features", "level_frames", 0),
+    ("features", "level_frames", -1),
+    ("features", "level_frames", 100),
+    ("features", "attack_window", 161),
+    ("features", "windows", [4096, 2048, 1024, 511]),
+    ("features", "windows", []),
+    ("features", "lowest", float("nan")),
+    ("encoder", "dilations", [1, 0]),
+    ("encoder", "dilations", [1, -4]),
+    ("encoder", "kernel", 4),
+    ("encoder", "harmonics", [0.0, 1, 2, 3, 4, 5, 6, 8]),
+    ("window", "stride", 0),
+    ("window", "hidden", 1.5),
+]
+
+
+@pytest.mark.parametrize(("part", "name", "value"), DAMAGED)
+def test_damaged_configurations_are_named(
+    part: str, name: str, value: object, tmp_path: Path
+) -> None:
+    data = json.loads(SMALL.to_json())
+    data[part][name] = value
+    path = tmp_path / "m.safetensors"
+    header = {"format": "seqmelody-1", "config": json.dumps(data)}
+    save_file(random_model().state_dict(), path, header)
+    with pytest.raises(CheckpointError, match=r"m.safetensors: configuration and weights"):
+        load_model(path)
+
+
 def test_default_configuration_survives_json() -> None:
     config = ModelConfig()
     assert ModelConfig.from_json(config.to_json()) == config
