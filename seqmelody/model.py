@@ -33,6 +33,7 @@ from seqmelody.errors import CheckpointError, InputError
 from seqmelody.features import AttackBands, FeatureConfig, LogFrequencySpectrogram
 from seqmelody.heads import CTCHead, WindowConfig, WindowHead
 from seqmelody.notes import Vocabulary
+from seqmelody.unfilled import Unfilled
 from seqmelody.writers import write_atomically
 
 FORMAT = "seqmelody-1"
@@ -267,7 +268,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> MelodyModel:
         config = ModelConfig.from_json(metadata["config"])
         if config.features.sample_rate != SAMPLE_RATE:
             raise ValueError(f"it hears {config.features.sample_rate} Hz, not {SAMPLE_RATE}")
-        with torch.random.fork_rng(devices=[]):  # random weights that are replaced at once
+        with Unfilled():  # its weights are replaced at once
             model = MelodyModel(config)
         model.load_state_dict({k: v.float() for k, v in tensors.items()})
         if CALIBRATION in metadata:

@@ -1,15 +1,17 @@
 """The model as a function of sound and of its file."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from seqmelody.encoders import EncoderConfig
+from seqmelody.encoders import ENCODERS, EncoderConfig
 from seqmelody.errors import CheckpointError, InputError
 from seqmelody.features import AttackBands, FeatureConfig, LogFrequencySpectrogram
 from seqmelody.heads import WindowConfig
@@ -134,10 +136,29 @@ def test_saved_and_loaded_models_are_equal(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
 
 
-def test_loading_leaves_the_random_numbers_alone() -> None:
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_loading_leaves_the_random_numbers_alone(encoder: str, tmp_path: Path) -> None:
+    """Also while other threads load: each would set back what another had drawn meanwhile."""
+    model = random_model(replace(SMALL, encoder=replace(SMALL.encoder, name=encoder)))
+    path = tmp_path / "m.safetensors"
+    save_model(model, path)
+    threads = [Thread(target=lambda: [load_model(path) for _ in range(10)]) for _ in range(4)]
+    interval = sys.getswitchinterval()
+    torch.manual_seed(1)
     state = torch.random.get_rng_state()
-    load_model()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            assert torch.equal(torch.random.get_rng_state(), state)
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
     assert torch.equal(torch.random.get_rng_state(), state)
+    for name, tensor in load_model(path).state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name])
 
 
 def test_hearing_leaves_every_part_in_its_mode() -> None:
