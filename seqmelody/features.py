@@ -89,7 +89,10 @@ class LogFrequencySpectrogram(nn.Module):
     def forward(self, waveform: Tensor, frames: Tensor | None = None) -> Tensor:
         """Features of a batch of waveforms (B, samples).
 
-        ``frames`` (B,) of each are filled; the others, which pad the batch, are 0 and change none.
+        ``frames`` (B,) of each are filled; the others, which pad the batch, are 0 and change no
+        features. What comes after is not told of them: biases make the encoder's and the heads'
+        vectors of padding other than the nothing that lies beyond the end of a clip alone, so the
+        last frames of a padded clip differ a little, as far as the encoder's radius reaches.
         """
         planes = []
         for i, size in enumerate(self.config.windows):
