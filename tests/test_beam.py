@@ -17,6 +17,7 @@ from seqmelody.decoding.constraints import Constraints, constrain, pitch_classes
 from seqmelody.decoding.ctc import SEARCHES, decode_ctc, search_ctc
 from seqmelody.decoding.hypothesis import alternatives, best_path
 from seqmelody.decoding.language_model import IntervalModel
+from seqmelody.decoding.prefixes import Entry, Prefix
 from seqmelody.emission import Emission
 from seqmelody.errors import InputError
 from seqmelody.notes import Vocabulary
@@ -161,6 +162,36 @@ def test_frames_where_no_note_may_begin_are_summed_exactly(length: int) -> None:
     # Lost are the paths on which the note begins elsewhere.
     assert best.log_prob == pytest.approx(every.log_prob, abs=length * 2e-6 + 2e-3)
     assert best.log_prob <= every.log_prob
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 10, 80])
+def test_a_note_fades_for_as_long_as_it_is_heard(length: int) -> None:
+    """Frames in which no note may begin, though one is far from sure to be over: the sum over the
+    frames in which it may end, written out."""
+    probs = np.tile([0.76, 0.24], (length + 3, 1))
+    probs[:3] = [[1 - 1e-9, 1e-9], [1 - 1e-9, 1e-9], [0.1, 0.9]]
+    best = beam_search(np.log(probs), BeamConfig(min_prob=0.25))[0]
+    expected = sum(0.9 * 0.24**held * 0.76 ** (length - held) for held in range(length + 1))
+    assert best.labels == (1,)
+    assert best.log_prob == pytest.approx(math.log(expected), abs=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_prefix_knows_the_entry_that_brings_most(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    prefix = Prefix(1, None, 0, [])
+    brought = {0: float(rng.random())}
+    prefix.begin(brought[0], Entry(0, None))
+    for frame in range(1, 12):
+        fading = float(rng.uniform(0.5, 1.0))
+        whole = fading * (prefix.in_blank + prefix.in_note)
+        prefix.in_blank, prefix.in_note = 0.4 * whole, 0.6 * whole
+        brought = {k: fading * prob for k, prob in brought.items()}
+        brought[frame] = float(rng.uniform(0.0, 0.7))
+        prefix.enter(brought[frame], frame, None)
+        most = max(brought, key=lambda k: brought[k])
+        assert prefix.entry == Entry(most, None)
+        assert prefix.share == pytest.approx(brought[most] / sum(brought.values()))
 
 
 @pytest.mark.parametrize(

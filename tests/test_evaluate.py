@@ -15,7 +15,7 @@ from seqmelody.commands.evaluate import choose_noise, evaluate, run
 from seqmelody.evaluation import NoiseMaker, add_noise, cut_noise, summarise
 from seqmelody.evaluation import score as score_of
 from seqmelody.manifests import read_manifest
-from seqmelody.noise import FloatArray, melody_mask
+from seqmelody.noise import FloatArray, melody_mask, mix_at_snr
 
 NOTES = [Note(0.0, 0.4, 60), Note(0.5, 0.9, 60), Note(1.0, 1.4, 64)]
 
@@ -116,6 +116,18 @@ def test_noise_counts_where_the_melody_sounds() -> None:
     noise = np.where(active, 1.0, 9.0).astype(np.float32)
     noisy = add_noise(clean, noise, 20.0, notes)
     assert np.allclose(noisy[active], 0.011)
+
+
+def test_a_mixture_beyond_full_scale_is_turned_down_as_a_whole() -> None:
+    rng = np.random.default_rng(0)
+    clean = 0.9 * np.sin(np.arange(SAMPLE_RATE) / 10).astype(np.float32)
+    noise = rng.standard_normal(SAMPLE_RATE).astype(np.float32)
+    noisy, whole = add_noise(clean, noise, -10.0, None), mix_at_snr(clean, noise, -10.0)
+    assert np.abs(whole).max() > 2
+    assert np.abs(noisy).max() == pytest.approx(1.0)
+    np.testing.assert_allclose(noisy * np.abs(whole).max(), whole, rtol=1e-5)
+    soft = np.float32(0.01) * clean
+    np.testing.assert_array_equal(add_noise(soft, noise, 20.0, None), mix_at_snr(soft, noise, 20.0))
 
 
 def test_nothing_to_sum_up_is_an_error() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqmelody.encoders import EncoderConfig, HarmonicFront
+from seqmelody.encoders import ConvEncoder, EncoderConfig, HarmonicFront
 from seqmelody.features import (
     AttackBands,
     FeatureConfig,
@@ -97,3 +97,53 @@ def test_bands_beyond_the_spectrum_are_empty() -> None:
 def test_attack_steps_divide_the_hop() -> None:
     with pytest.raises(ValueError, match="do not divide"):
         FeatureConfig(hop=441, attack_steps=4)
+
+
+def test_silence_lies_fifty_decibels_under_the_level_around_it() -> None:
+    rng = np.random.default_rng(0)
+    waveform = rng.normal(0, 0.1, 48_000).astype("f")
+    waveform[24_000:25_600] = 0.0  # digital, 0.1 s
+    for gain in (1.0, 0.1):
+        bands = AttackBands(FeatureConfig())(torch.from_numpy(np.float32(gain) * waveform)[None])[0]
+        torch.testing.assert_close(
+            bands[305:315], torch.full((10, 12), -50 / 20), atol=5e-3, rtol=0
+        )
+
+
+def test_the_first_plane_keeps_the_spectrum_and_the_others_remove_what_is_steady() -> None:
+    time = torch.arange(4 * 16_000) / 16_000
+    planes = LogFrequencySpectrogram(FeatureConfig())(
+        0.1 * torch.sin(2 * torch.pi * 440 * time)[None]
+    )
+    middle, band = planes[0, :, 100], (69 - 27) * 3
+    assert float(middle[0, band] - middle[0].median()) > 40 / 20  # dB/20
+    assert float(middle[0].mean()) == pytest.approx(0, abs=0.05)  # relative to all bands at once
+    assert float(middle[1:].abs().max()) < 3 / 20
+
+
+@pytest.mark.parametrize("attack_bands", [0, 12])
+def test_the_encoder_sees_no_farther_than_it_says_and_as_far(attack_bands: int) -> None:
+    torch.manual_seed(0)
+    features = FeatureConfig(n_bands=60, windows=(512,), attack_bands=attack_bands)
+    config = EncoderConfig(width=8, pitch_channels=4, dilations=(1, 2), harmonics=(1,))
+    encoder = ConvEncoder(config, features, Vocabulary(40, 44)).eval()
+    for parameter in encoder.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    middle, steps = 20, features.attack_steps
+    planes = torch.randn(1, 1, 41, 60)
+    attacks = torch.randn(1, 40 * steps + 1, max(1, attack_bands))  # heeded if there are any
+    reach = 0.0  # frames
+    with torch.inference_mode():
+        before = encoder(planes, attacks)[0, middle]
+        for at in range(41):
+            changed = planes.clone()
+            changed[0, :, at] += 1.0
+            if not torch.equal(encoder(changed, attacks)[0, middle], before):
+                reach = max(reach, abs(at - middle))
+        for at in range(40 * steps + 1):
+            struck = attacks.clone()
+            struck[0, at] += 1.0
+            if not torch.equal(encoder(planes, struck)[0, middle], before):
+                reach = max(reach, abs(at / steps - middle))
+    assert encoder.radius - 1 < reach <= encoder.radius
+    assert encoder.radius == 2 * (1 + 2) + (2 if attack_bands else 1)

@@ -43,6 +43,19 @@ def test_vibrato_is_heard_at_its_middle() -> None:
     assert deviation(Note(0, 1, 64), sound) == pytest.approx(0.2, abs=0.06)
 
 
+def test_what_a_note_glides_through_at_its_beginning_does_not_count() -> None:
+    """The first tenth: what sounds there is of no consequence, though the rest drifts."""
+    drifting = 60 + np.linspace(-0.3, 0.3, SAMPLE_RATE)
+    straight, glided = drifting.copy(), drifting.copy()
+    glide = slice(0, round(0.06 * SAMPLE_RATE))  # the windows of 64 ms reach to 0.068 s
+    glided[glide] = np.linspace(60.7, 60.3, glide.stop)
+    sounds = [tone(pitches) for pitches in (straight, glided)]
+    sounds[1][glide.stop :] = sounds[0][glide.stop :]  # in phase
+    found = [deviation(Note(0, 1, 60), sound) for sound in sounds]
+    assert found[0] == found[1]
+    assert found[0] == pytest.approx(0.03, abs=0.01)  # the middle from 0.1 to 1 s
+
+
 def test_each_note_has_its_own() -> None:
     sound = np.concatenate([steady(p, 0.4) for p in (60.3, 61.8, 60.3)])
     notes = [Note(0.0, 0.4, 60, 0.9), Note(0.4, 0.8, 62, 0.8), Note(0.8, 1.2, 60, 0.7)]

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 
 from seqmelody.decoding import HEADS, MODES, SEARCH_NAMES
 from seqmelody.decoding.agreement import (
@@ -17,7 +18,8 @@ from seqmelody.decoding.agreement import (
 )
 from seqmelody.decoding.constraints import Constraints
 from seqmelody.decoding.ctc import SEARCHES, decode_ctc
-from seqmelody.decoding.joint import alignment_log_prob, decode_joint
+from seqmelody.decoding.hypothesis import best_path
+from seqmelody.decoding.joint import _Judge, alignment_log_prob, decode_joint
 from seqmelody.decoding.window import decode_window
 from seqmelody.emission import Emission
 from seqmelody.errors import InputError
@@ -246,3 +248,42 @@ def test_no_reading_of_the_windows_follows_another_note_too_soon() -> None:
     assert pitches(free) == [60, 61, 62]
     known = Constraints(shortest_seconds=0.2)
     assert pitches(decode_joint(ctc, VOCABULARY, timing=windows, constraints=known)) == [60, 62]
+
+
+def judged(ctc: Emission, window: Emission) -> _Judge:
+    return _Judge(ctc, window, VOCABULARY, best_path(ctc.log_probs), Constraints())
+
+
+def test_between_agreed_notes_paths_begin_in_the_one_and_end_in_the_other() -> None:
+    """torch's CTC loss of the frames from spike to spike, in which no other class is possible."""
+    doubts = {12: (1, 0.7), 13: (1, 0.4), 27: (2, 0.1), 41: (3, 0.4), 42: (3, 0.7), 43: (3, 0.3)}
+    ctc = spikes_at(60, doubts=doubts)
+    judge = judged(ctc, emission_of(CLEAR))
+    assert [step.agreed for step in judge.steps] == [True, False, True]
+    log_probs = torch.from_numpy(ctc.log_probs[12:43].copy())
+    for frame, label in ((0, 1), (-1, 3)):
+        log_probs[frame, [c for c in range(VOCABULARY.n_classes) if c != label]] = -torch.inf
+    for reading, labels in (((), [1, 3]), (judge.window[1:2], [1, 2, 3])):
+        loss = torch.nn.functional.ctc_loss(
+            log_probs[:, None],
+            torch.tensor([labels]),
+            torch.tensor([31]),
+            torch.tensor([len(labels)]),
+            reduction="sum",
+        )
+        assert judge.score(1, reading).ctc == pytest.approx(-float(loss), abs=1e-4)
+
+
+def test_the_silence_between_two_places_is_shared_by_halves() -> None:
+    """A note of the windows from 0.2 to 0.5 s and one from 1.2 to 1.5 s, of which CTC has none."""
+    window = emission_of([0] * 10 + [1] * 15 + [0] * 35 + [2] * 15 + [0] * 5)
+    judge = judged(spikes_at(80), window)
+    assert [step.agreed for step in judge.steps] == [False, False]
+    before, after = judge.window
+    middle = window.seconds_to_frame((before.offset + after.onset) / 2)
+    assert judge._right(0) == judge._left(1)
+    assert judge._left(1)[1:] == (round(middle), round(middle))
+    assert 40 < middle < 45
+    # Each frame counts in one place: the parts' silence is the whole's.
+    silence = [judge.score(k, ()).window for k in (0, 1)]
+    assert sum(silence) == pytest.approx(alignment_log_prob(window, [], []))

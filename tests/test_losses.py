@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seqmelody.datasets import Batch
-from seqmelody.losses import sequence_loss
+from seqmelody.losses import ctc_loss, sequence_loss
 
 Symbol = tuple[int, bool]  # class, and whether a note begins
 SILENT: Symbol = (0, False)
@@ -72,3 +72,16 @@ def test_a_list_too_long_teaches_nothing() -> None:
     assert float(loss.detach()) == 0.0
     assert window.grad is not None
     assert not window.grad.any()
+
+
+@pytest.mark.parametrize("prior", [0.0, 0.5])
+def test_a_list_too_long_for_ctc_teaches_nothing(prior: float) -> None:
+    """Four equal notes need seven frames."""
+    torch.manual_seed(0)
+    logits = torch.randn(2, 5, 3, requires_grad=True)
+    loss = ctc_loss(logits, batch_of([[1, 2], [1, 1, 1, 1]], [5, 5]), prior)
+    loss.backward()
+    assert logits.grad is not None
+    assert logits.grad[0].any()
+    assert not logits.grad[1].any()
+    assert torch.isfinite(loss)

@@ -47,3 +47,21 @@ def test_a_note_of_one_frame_ends_after_it_begins() -> None:
     for note, following in itertools.pairwise(notes):
         assert note.onset + HOP / 4 < note.offset <= following.onset
     assert notes[-1].onset < notes[-1].offset
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_notes_last_half_a_hop_wherever_cues_put_them(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cue = rng.random(30).astype(np.float32) ** 4
+    ends = np.sort(rng.choice(np.arange(2, 29), 8, replace=False)).tolist()
+    spans = [Span(max(a, b - 2), b) for a, b in itertools.pairwise([1, *ends])]
+    notes = notes_of_spans(spans, [60] * len(spans), [0.5] * len(spans), emission_with(cue))
+    assert all(n.duration > 0.49 * HOP for n in notes)
+    assert all(a.offset <= b.onset for a, b in itertools.pairwise(notes))
+
+
+def test_a_cue_that_two_notes_share_begins_the_first_only() -> None:
+    cue = np.zeros(30, np.float32)
+    cue[11] = 1.0
+    notes = notes_of_spans([Span(11, 12), Span(12, 15)], [60, 62], [0.5, 0.5], emission_with(cue))
+    assert [n.onset for n in notes] == pytest.approx([11 * HOP, 11.5 * HOP])

@@ -185,6 +185,14 @@ def test_suppression_equals_the_definition_where_nothing_may_overlap(seed: int) 
         assert (candidate in kept) != is_hidden
 
 
+def test_a_stretch_less_sure_than_chance_is_no_note() -> None:
+    """Above the level all along, but every frame weighs against it."""
+    unsure = from_posteriors([[0.68, 0.3, 0.02]] * 20)
+    suppression = COMBINERS["suppression"]
+    assert suppression(unsure, PAIR, level=0.15, chance=0.35) == []
+    assert len(suppression(unsure, PAIR, level=0.15, chance=0.25)) == 1
+
+
 def test_the_better_of_two_overlapping_classes_is_kept_and_the_other_trimmed() -> None:
     # class 2 is surer, and holds 2 of the 6 frames of class 1
     rows = [[0.2, 0.7, 0.1]] * 4 + [[0.0, 0.4, 0.6]] * 2 + [[0.05, 0.05, 0.9]] * 6
