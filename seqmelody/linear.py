@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+ROWS = 16  # oneDNN compiles code for every size that it meets; of such multiples there are few
+
 
 class Linear(nn.Linear):
     """``torch.nn.Linear``, computed by :func:`linear`."""
@@ -26,10 +28,14 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """``x @ weight.T + bias``, as ``torch.nn.functional.linear``: (..., in) to (..., out)."""
     if not _suits_onednn(x, weight):
         return F.linear(x, weight, bias)
+    rows = x.reshape(-1, x.shape[-1])
+    missing = -len(rows) % ROWS
+    if missing:
+        rows = F.pad(rows, (0, 0, 0, missing))
     product: Tensor = torch.ops.mkldnn._linear_pointwise(
-        x.contiguous(), weight.contiguous(), bias, "none", [], ""
+        rows.contiguous(), weight.contiguous(), bias, "none", [], ""
     )
-    return product
+    return product[: len(rows) - missing].reshape(*x.shape[:-1], len(weight))
 
 
 def _suits_onednn(x: Tensor, weight: Tensor) -> bool:
