@@ -550,9 +550,7 @@ def test_a_full_stdout_is_an_error(tmp_path: Path, checkpoint: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ((), "needs data: --bank DIR, --manifest FILE, both, or --weak DIR"),
         (("--bank", "b", "--manifest", "m"), "the manifest cannot be read"),
-        (("--manifest", "m", "--weak", "w"), "two ways to use lists"),
         (("--bank", "nowhere"), "no such file"),
         (("--manifest", "nowhere.jsonl"), "the manifest cannot be read"),
         (("--bank", "b", "--init", "nowhere"), "no such model file"),
@@ -566,6 +564,22 @@ def test_training_without_data_or_model(
     assert done.stderr.startswith(b"seqmelody: error: ")
     assert reason.encode() in done.stderr
     assert done.stderr.count(b"\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ((), "needs data: --bank DIR, --manifest FILE, both, or --weak DIR"),
+        (("--manifest", "m", "--weak", "w"), "two ways to use lists"),
+    ],
+)
+def test_training_that_makes_no_sense_is_wrong_usage(
+    tmp_path: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    done = start("train", "run", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert reason in " ".join(done.stderr.decode().split())
     assert not (tmp_path / "run").exists()
 
 
