@@ -222,9 +222,8 @@ def _parse(text: str) -> list[Row]:
     columns = {f.name: parse[str(f.type)] for f in fields(Row)}
     records = list(_records(text))
     for record in records:
-        if (
-            record.get("fingerprint", "") is None
-        ):  # a line of before that column, under a new header
+        # A line of before that column, under a new header.
+        if record.get("fingerprint", "") is None:
             del record["fingerprint"]
     return [
         Row(**{name: columns[name](value) for name, value in record.items()})  # type: ignore[arg-type]

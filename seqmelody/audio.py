@@ -3,9 +3,8 @@
 Files are read, mixed and resampled block by block, so memory grows with the result and not with
 the file: an hour of 44.1 kHz stereo peaks near the 230 MB of its 16 kHz mono waveform.
 
-Full scale is -1..1. Integers are divided by their full range (unsigned ones are offset binary, as
-in 8-bit WAV), and refused where they cannot fill it; floats are taken as they are. Mixing is the
-plain mean of the channels, so a dead channel halves the level and loses nothing. Where channels
+Full scale is -1..1; :mod:`seqmelody.sample_arrays` says what becomes of other numbers. Mixing is
+the plain mean of the channels, so a dead channel halves the level and loses nothing. Where channels
 are in opposite phase and cancel, the loudest is taken alone.
 """
 
@@ -24,6 +23,7 @@ import soxr
 from numpy.typing import NDArray
 
 from seqmelody.errors import InputError
+from seqmelody.sample_arrays import as_numpy, to_float
 from seqmelody.truncation import is_cut_off
 
 FloatArray = NDArray[np.float32]
@@ -34,7 +34,6 @@ MAX_SAMPLE_RATE = 1_000_000  # Hz; above, the header is damaged
 BLOCK_SAMPLES = 2**17  # read at once, all channels together
 MAX_RESERVED = 2**26  # samples, 70 min at 16 kHz; headers that claim more are believed as they fill
 CANCELLED = 0.01  # of the channels' power left in their mean (-20 dB): they cancel
-FAINTEST_INT16 = 2**8  # peak; what lies below in an int32 may be the noise of a silent one
 QUALITY = "HQ"  # soxr: 20 bits, pass band to 91 % of Nyquist
 AUDIO_SUFFIXES = frozenset(
     {".aif", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".w64", ".wav"}
@@ -104,7 +103,7 @@ def from_array(
     if sample_rate is None:
         raise InputError("audio array: its sample rate is unknown; pass sample_rate=")
     _check_rate(sample_rate, "audio array")
-    mono = _to_float(_as_numpy(audio))
+    mono = to_float(as_numpy(audio))
     if mono.ndim == 2:
         mix, frames = Downmix(), mono.T
         mono = mix(frames)
@@ -288,69 +287,3 @@ def _check_rate(sample_rate: float, name: str) -> None:
             f"{name}: a sample rate of {sample_rate:g} Hz cannot carry a melody; "
             f"use one from {MIN_SAMPLE_RATE} Hz up, best {SAMPLE_RATE} Hz or more"
         )
-
-
-def _as_numpy(audio: Any) -> NDArray[Any]:
-    """Array or tensor as a NumPy array of shape (samples,) or (channels, samples)."""
-    # A tensor may need gradients or lie on a GPU.
-    if hasattr(audio, "detach") and hasattr(audio, "cpu"):
-        audio = audio.detach().cpu()
-    if not hasattr(audio, "__array__"):
-        raise InputError(
-            f"audio is a {type(audio).__name__}; pass a path, a NumPy array or a tensor"
-        )
-    try:
-        array = np.asarray(audio)
-    except TypeError:  # torch.bfloat16 has no NumPy counterpart
-        raise InputError(
-            f"audio array: NumPy has no {audio.dtype}; convert it to float32"
-        ) from None
-    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[0] > array.shape[1]):
-        raise InputError(
-            f"audio array: shape {array.shape} is neither (samples,) nor (channels, samples); "
-            "transpose or squeeze it"
-        )
-    if not array.size:
-        raise InputError("audio array: holds no samples; pass a longer one")
-    return array
-
-
-def _to_float(array: NDArray[Any]) -> FloatArray:
-    """Samples as float32, shape kept; integers scaled to -1..1."""
-    if array.dtype.kind in "iu":
-        _check_full_range(array)
-        half_range = 2.0 ** (8 * array.dtype.itemsize - 1)
-        # float32 holds 16 bits exactly; more bits need float64 while the middle is taken off.
-        scaled = array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
-        if array.dtype.kind == "u":
-            scaled -= half_range
-        scaled /= half_range
-        return scaled.astype(np.float32, copy=False)
-    if array.dtype.kind != "f":
-        raise InputError(f"audio array: {array.dtype} is no sample type; pass integers or floats")
-    with np.errstate(over="ignore"):  # what float32 cannot hold turns infinite and is reported
-        samples = array.astype(np.float32, copy=False)
-    if not np.isfinite(samples).all():
-        raise InputError("audio array: holds NaN or infinite samples; clean it first")
-    return samples
-
-
-def _check_full_range(array: NDArray[Any]) -> None:
-    """Raise InputError for integers of a wider type than their samples: they would be silence.
-
-    An int32 of no more than 16 bits lies below -90 dBFS, where no recording has its peak. Samples
-    of 24 bits, shifted up to 32, may well be as soft, in silence: their lowest byte is empty.
-    """
-    if array.dtype.itemsize == 8:
-        raise InputError(
-            f"audio array: no sound has {array.dtype} samples; "
-            "pass int16, int32 of full range, or floats in -1..1"
-        )
-    if array.dtype.itemsize == 4:
-        signed = array.astype(np.int32, copy=False)  # of a uint32, silence lies at the other end
-        peak = max(-int(signed.min()), int(signed.max()))
-        if FAINTEST_INT16 <= peak < 2**16 and (signed & 0xFF).any():
-            raise InputError(
-                f"audio array: {array.dtype} whose samples fill 16 bits only; "
-                "pass them as int16, or as floats in -1..1"
-            )

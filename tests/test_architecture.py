@@ -8,8 +8,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS: dict[str, float] = {
     "errors": 0, "notes": 0, "calibration": 0.5, "audio": 0, "noise": 0, "emission": 0,
-    "truncation": -1, "linear": 0, "unfilled": 0, "writers": 0.2, "likelihood": 0.5, "claims": 0.5,
-    "banks": 0.5, "features": 1, "heads": 1, "alignment": 1,
+    "truncation": -1, "sample_arrays": 0, "linear": 0, "unfilled": 0, "writers": 0.2,
+    "likelihood": 0.5, "claims": 0.5, "banks": 0.5, "features": 1, "heads": 1, "alignment": 1,
     "metrics": 1, "phrases": 1, "performance": 1, "intonation": 1, "acoustics": 1, "takes": 1,
     "evaluation": 1.3, "encoders": 1.5, "decoding": 1.5, "plots": 1.5,
     "note_lists": 1, "manifests": 1, "transposition": 1, "salience": 1.5,
